@@ -143,9 +143,10 @@ def from_text(setting: Setting, text: str) -> Any:
     """Return the same for a text of the command line. Raises BadInput."""
     if setting.kind == "tables" and setting.parse is not None:  # the option is repeated: one text is one item
         return setting.parse(text)
-    value: Any = [part for part in text.split(",") if part] if setting.kind == "texts" else text
+    automatic = setting.auto and text == AUTO
+    value: Any = [part for part in text.split(",") if part] if setting.kind == "texts" and not automatic else text
     number = {"int": int, "float": float, "ints": int, "numbers": float}.get(setting.kind)
-    if number is not None and not (setting.auto and text == AUTO):
+    if number is not None and not automatic:
         try:
             value = [number(part) for part in text.split(",")] if list in _TYPES[setting.kind] else number(text)
         except ValueError:

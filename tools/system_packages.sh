@@ -12,9 +12,10 @@ mtools          mcopy, mdir and mtype read FAT32 partitions back
 fdisk           sfdisk partitions OS images
 e2fsprogs       mke2fs makes root partitions, e2fsck and debugfs check them
 openssl         password hashes and signatures of bundles
-openssh-client  ssh-keygen checks the SSH keys that the settings accept
-openssh-server  the SSH server that deployments are tested with
+openssh-client  ssh-keygen checks the SSH keys that the settings accept; ssh and sftp pull images
+openssh-server  the SSH server that deployments and pulled images are tested with
 sudo            the root rights of a deployment; visudo checks its rule
+rsync           transfers the images that are pulled
 systemd         systemd-analyze checks our units; systemctl enables them in another root
 passwd          usermod, groupmod and chpasswd change the accounts of another root
 mount           losetup and mount, for loop devices as SD cards

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from edgevision.cli.options import PATH, json_option, quiet_option
 from edgevision.cli.setting_options import GroupedCommand, headings, setting_options
 from edgevision.cli.terminal import say, say_json
-from edgevision.errors import UsageError
+from edgevision.errors import GateNotMet, UsageError
 
 from ..training.config.request import TrainRequest
 from ..training.config.settings import SETTINGS, TrainSettings
@@ -45,6 +45,8 @@ from ..training.config.settings import SETTINGS, TrainSettings
 def train(as_json: bool, quiet: bool, **values: Any) -> None:
     """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip.
 
+    With --from RUN, continue from a deployed model with the photos collected since.
+
     If the photos have boxes (Pascal VOC, COCO, YOLO and others), train a detector.
     """
     from edgevision.cli.terminal import show
@@ -69,6 +71,9 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
         show(*tables)
         for line in lines:
             say(line)
+    proposal = None if isinstance(result, DetectorResult) else result.proposal
+    if proposal is not None and not proposal.accepted:
+        raise GateNotMet(proposal.message())
 
 
 def _fit_budget(values: dict[str, Any], quiet: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgevision.errors import BadModel
+from edgevision.files.run_folder import require_not_refused
 from edgevision.log import Log
 
 from . import saved_model
@@ -28,6 +29,8 @@ def find_model(path: Path) -> Path:
     found = _models(path)
     if path / TRAINED in found:
         found = [path / TRAINED]
+    else:
+        require_not_refused(path)
     if len(found) == 1:
         log.info("model: %s, in the given folder", found[0])
         return found[0]

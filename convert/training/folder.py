@@ -15,6 +15,7 @@ from edgevision.input_file import read_file
 from .config import config_file
 from .config.request import TrainRequest
 from .config.settings import TrainSettings
+from .continuation import judge, proposal
 from .fit import checkpoint, tried
 from .input import image_cache
 from .input.splits import DATA_FILE
@@ -33,6 +34,8 @@ OUTPUTS = frozenset(
         tried.FILE,
         image_cache.FILE,
         *outputs.FILES,
+        proposal.FILE,
+        *(f"{stem}{end}" for stem in (judge.CANDIDATE, judge.REFUSED) for end in (".keras", ".h5", ".card.json")),
     }
 )
 """Names of all files that a training writes."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevision.datasets.boxes.open_boxes import find_format
+from edgevision.errors import BadInput, GateNotMet
 from edgevision.files import run_folder
 from edgevision.files.atomic import write_text
 from edgevision.log import Log
@@ -17,6 +18,8 @@ from edgevision.preprocessing.pixel_limit import set_max_pixels
 from .. import backend
 from .config.request import TrainRequest as TrainRequest
 from .config.settings import TrainSettings
+from .continuation.continuation import Continuation, open_continuation
+from .continuation.head_weights import carry_over
 from .distillation.distill import distill
 from .distillation.teacher import Teacher, open_teacher
 from .fit import checkpoint, tried
@@ -65,6 +68,8 @@ def train(
     require_free(request)
     set_max_pixels(request.settings.max_pixels)
     if find_format(request.photos) is not None:
+        if request.settings.from_run is not None:
+            raise BadInput(f"{request.photos} has boxes, and --from continues classifiers only; train without --from")
         from .detector.run import train_detector
 
         return train_detector(request, watcher)
@@ -74,7 +79,11 @@ def train(
 def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: Callable[[], float]) -> TrainResult:
     started = clock()
     check_settings(request.settings)
-    dataset = open_photos(request.photos, request.settings)
+    continuation = open_continuation(request) if request.settings.from_run is not None else None
+    if continuation is not None:
+        request, dataset = continuation.request, continuation.dataset
+    else:
+        dataset = open_photos(request.photos, request.settings)
     with watcher.stage("Loading TensorFlow and the weights", None):
         settings = decide(request.settings, watcher)
         request = replace(request, settings=settings)
@@ -83,11 +92,14 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
     with machine(settings) as gpus:
         with watcher.stage("Preparing the network", None):
             network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
+            if continuation is not None:
+                carry_over(network, continuation.earlier)
             teacher = open_teacher(settings, network)
         run = open_run(request)
         with run, resumable(run.folder):
             record(run.folder, settings, request.photos)
-            learning = prepare(dataset, settings, run.folder, watcher)
+            known = continuation.earlier.known if continuation is not None else None
+            learning = prepare(dataset, settings, run.folder, watcher, known)
             if teacher is not None:
                 learning = with_unlabeled(learning, watcher)
             plan = make_plan(settings, network, len(learning.train), gpus > 0)
@@ -97,7 +109,7 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
             state = _fit(run.folder, network, teacher, plan, learning, settings, budget, watcher)
             plan = kept_plan(plan, state.tried)
             record(run.folder, settled(settings, plan, state.epochs), request.photos)
-            result = _finish(run, network, plan, learning, state, request, watcher)
+            result = _finish(run, network, plan, learning, state, request, continuation, watcher)
     return result
 
 
@@ -145,6 +157,7 @@ def _finish(
     learning: DatasetSplits,
     state: State[Epoch],
     request: TrainRequest,
+    continuation: Continuation | None,
     watcher: TrainingObserver,
 ) -> TrainResult:
     """Write the model, evaluate it on the test images and write the reports."""
@@ -152,11 +165,19 @@ def _finish(
     deployed = outputs.in_float32(network, settings)
     card = outputs.make_card(network, plan, learning, state, settings)
     card, threshold = outputs.with_threshold(deployed, card, learning, watcher)
-    model = outputs.write_model(folder, deployed, card, settings)
+    model_file = outputs.MODEL_FILE
+    if continuation is not None:
+        card, model_file = continuation.card(card), continuation.model_file
+    model = outputs.write_model(folder, deployed, card, settings, model_file)
     write_text(folder / HISTORY_FILE, history.dumps(state.history, Epoch))
     if state.tried:
         write_text(folder / tried.FILE, tried.dumps(state.tried))
     evaluation = outputs.score(model, learning, request.photos, watcher)
+    proposal = None
+    if continuation is not None:
+        proposal, evaluation = continuation.judge(model, learning, evaluation, watcher)
+        model = Path(proposal.model)
+        run.exit_code = 0 if proposal.accepted else GateNotMet.exit_code
     result = TrainResult(
         folder=folder,
         model=model,
@@ -171,6 +192,7 @@ def _finish(
         tried=tuple(state.tried),
         evaluation=evaluation,
         threshold=threshold,
+        proposal=proposal,
     )
     outputs.write_reports(result, watcher)
     list_outputs(run)

@@ -14,11 +14,12 @@ from edgevision.preprocessing.decode import encode_jpeg
 from ..stream.bounded_queue import BoundedQueue
 from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock
+from .provenance import CollectedBy, best_labels, with_provenance
 from .quota_store import Store
 from .selection import Novelty, Pace, is_unsure
 
 if TYPE_CHECKING:
-    from edgevision.types import Frame, Prediction
+    from edgevision.types import Frame, Label, Prediction
 
     from ..stream.events import Event
 
@@ -33,17 +34,22 @@ CAME = ("entered", "changed")
 class Collector(Sink):
     """Stores unsure frames and frames where something changed."""
 
-    def __init__(self, store: Store, threshold: float | None, clock: Clock = SYSTEM) -> None:
-        """``threshold``: 0..1, minimum score shown; None: all are."""
+    def __init__(
+        self, store: Store, threshold: float | None, clock: Clock = SYSTEM, by: CollectedBy | None = None
+    ) -> None:
+        """``threshold``: 0..1, minimum score shown; None: all are. ``by``: what is recorded in each image."""
         self.spec = f"collect {store.folder}"
         self.store = store
         self._threshold = threshold
         self._clock = clock
+        self._by = by
         self._paces: defaultdict[str, Pace] = defaultdict(Pace)
         self._novelties: defaultdict[str, Novelty] = defaultdict(Novelty)
         self._last: Frame | None = None
         """The frame that upcoming events refer to; None once it was queued."""
-        self._queue: BoundedQueue[tuple[str, Frame]] = BoundedQueue(WAITING, newest_wins=True)
+        self._labels: list[Label] = []
+        """Best labels of that frame."""
+        self._queue: BoundedQueue[tuple[str, Frame, list[Label]]] = BoundedQueue(WAITING, newest_wins=True)
         self._error: Exception | None = None
         self._written = 0
         self._thread = Thread(target=self._work, name="collect", daemon=True)
@@ -61,7 +67,7 @@ class Collector(Sink):
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Examine one prediction. Raises the error of the last image write, if it failed."""
-        self._last = frame
+        self._last, self._labels = frame, best_labels(prediction)
         if is_unsure(prediction, self._threshold):
             self._offer(UNSORTED)
         if self._error is not None:
@@ -84,19 +90,22 @@ class Collector(Sink):
         """Queue the last frame, unless there were enough of this label."""
         assert self._last is not None
         if self._paces[label].allows(time_of(self._last)):
-            self._queue.put((label, self._last))
+            self._queue.put((label, self._last, self._labels))
             self._last = None
 
     def _work(self) -> None:
-        while (pair := self._queue.get()) is not None:
+        while (item := self._queue.get()) is not None:
             try:
-                self._keep(*pair)
+                self._keep(*item)
             except Exception as error:
                 self._error = error  # re-raised on the loop's thread by the next write
 
-    def _keep(self, label: str, frame: Frame) -> None:
+    def _keep(self, label: str, frame: Frame, labels: list[Label]) -> None:
         if self._novelties[label].is_new(frame):
-            path = self.store.add(label, encode_jpeg(frame, QUALITY), self._clock.wall())
+            jpeg, now = encode_jpeg(frame, QUALITY), self._clock.wall()
+            if self._by is not None:
+                jpeg = with_provenance(jpeg, self._by, labels, now)
+            path = self.store.add(label, jpeg, now, labels[0].score if labels else None)
             log.debug("kept frame %d as %s", frame.index, path)
             self._written += 1
             self._error = None

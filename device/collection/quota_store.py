@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from edgevision.errors import CannotWrite
 from edgevision.files.atomic import write_bytes
@@ -17,9 +18,19 @@ from edgevision.log import Log
 from ..system.disk_space import LEAST_FREE
 
 log = Log("edgevision.collect")
-OURS = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.jpg")
-"""File names of collected images: a running number, which is immune to a wrong clock, and the UTC time."""
+OURS = re.compile(r"(\d{6,})-(\d{8}T\d{6}Z)(?:-([01]\.\d\d))?\.jpg")
+"""File names of collected images: a running number, which is immune to a wrong clock, the UTC time, and the best score."""
 MAX_NAME = 100
+
+
+class CollectedName(NamedTuple):
+    """What the name of a collected image says."""
+
+    number: int
+    time: str
+    """UTC, as 20261130T041502Z."""
+    score: float | None
+    """Best score of the model, 0..1; None if there was none."""
 
 
 class Store:
@@ -45,15 +56,19 @@ class Store:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, label: str, jpeg: bytes, wall_s: float) -> Path:
-        """Store one image; ``wall_s``: seconds since 1970. Raises CannotWrite, also if the disk is nearly full."""
+    def add(self, label: str, jpeg: bytes, wall_s: float, score: float | None = None) -> Path:
+        """Store one image. Raises CannotWrite, also if the disk is nearly full.
+
+        ``wall_s``: seconds since 1970; ``score``: best score, 0..1, for its name.
+        """
         self._make_room(len(jpeg))
         if self._free(self.folder) < LEAST_FREE + len(jpeg):
             raise CannotWrite(
                 f"image not saved: less than {LEAST_FREE / 1e6:.0f} MB free on the disk of {self.folder}; free some space"
             )
         time = datetime.fromtimestamp(wall_s, UTC).strftime("%Y%m%dT%H%M%SZ")
-        path = self.folder / folder_name(label) / f"{self._number:06d}-{time}.jpg"
+        shown = "" if score is None else f"-{min(1.0, max(0.0, score)):.2f}"
+        path = self.folder / folder_name(label) / f"{self._number:06d}-{time}{shown}.jpg"
         write_bytes(path, jpeg)
         self._number += 1
         self._kept.append((path, len(jpeg)))
@@ -72,6 +87,14 @@ class Store:
                 path.unlink()
             self.bytes -= freed
             log.debug("deleted %s: the quota of %.0f MB is reached", path, self.quota / 1e6)
+
+
+def collected_name(name: str) -> CollectedName | None:
+    """Return what the name of a file says; None if it is not that of a collected image."""
+    found = OURS.fullmatch(name)
+    return (
+        None if found is None else CollectedName(int(found[1]), found[2], None if found[3] is None else float(found[3]))
+    )
 
 
 def folder_name(label: str) -> str:

@@ -51,11 +51,15 @@ def open_sinks(
 
         sinks.append(ContactSheet(options.contact_sheet))
     if options.collect is not None:
+        from edgevision.files.url_secrets import masked
+
         from ..collection.collector import Collector
+        from ..collection.provenance import CollectedBy
         from ..collection.quota_store import Store
 
         threshold = model.card.threshold if options.threshold is None else options.threshold
-        sinks.append(Collector(Store(options.collect, options.collect_quota), threshold))
+        by = CollectedBy(options.camera_name or masked(camera.spec), model.card.name, model.sha256)
+        sinks.append(Collector(Store(options.collect, options.collect_quota), threshold, by=by))
     counts = _counts(options, camera, control) if tracking and control is not None else None
     sinks += [] if counts is None else [counts]
     if options.outputs and control is not None:

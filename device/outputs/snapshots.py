@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from edgevision.byte_sizes import format_bytes, parse_bytes
+from edgevision.preprocessing.exif import MAX_TEXT, with_exif
 from edgevision.records import record
 from edgevision.settings import setting
 
 from .delivery_filter import GONE
-from .exif import MAX_TEXT, with_exif
 from .kind import Kind, Needs
 from .media_folder import MediaFolder
 from .protocol import Output

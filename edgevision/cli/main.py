@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Run the loop as a systemd service and show its status.",
     ),
     "mqtt": ("edgevision.device.cli.mqtt:mqtt", "Remove a camera from an MQTT broker and from Home Assistant."),
+    "pull": ("edgevision.device.cli.pull:pull", "Fetch the images that a device collected, by ssh."),
     "bundle": (
         "edgevision.device.cli.bundle:bundle",
         "Pack a model and everything it needs on a device into one file.",

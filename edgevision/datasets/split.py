@@ -100,13 +100,13 @@ def split(
     pool = [item for item in report.items if item.path not in given and item.path not in left_out]
     names = [name for name in NAMES if name == "train" or name not in assigned]
     parts = {name: part for name, part in zip(NAMES, fractions, strict=True) if name in names and part}
-    chosen = _assign(_units(pool, report.groups), parts, seed)
+    chosen = assign(units(pool, report.groups), parts, seed)
     chosen.update({path: str(name) for path, name in given.items() if path not in left_out})
     rows = tuple(
         Row(item.path, item.labels, chosen.get(item.path), report.groups.get(item.path, "")) for item in report.items
     )
     notes = (VAL_IS_TEST,) if held_out_is_val else ()
-    made = Split(rows, (*notes, *_left_out_note(left_out), *_lacking(rows, dataset, fractions)))
+    made = Split(rows, (*notes, *_left_out_note(left_out), *lacking(rows, dataset, fractions)))
     log.info("split with seed %d: %s", seed, ", ".join(f"{count} {name}" for name, count in made.counts().items()))
     return made
 
@@ -120,7 +120,7 @@ def _leaking(report: DataReport, given: Mapping[str, str | None]) -> set[str]:
     return {path for path, group in report.groups.items() if rank[given.get(path)] < highest[group]}
 
 
-def _units(pool: Sequence[Item], groups: Mapping[str, str]) -> list[list[Item]]:
+def units(pool: Sequence[Item], groups: Mapping[str, str]) -> list[list[Item]]:
     """Group the images that must stay in one part."""
     found: dict[str, list[Item]] = {}
     for item in pool:
@@ -128,7 +128,7 @@ def _units(pool: Sequence[Item], groups: Mapping[str, str]) -> list[list[Item]]:
     return list(found.values())
 
 
-def _assign(units: list[list[Item]], parts: Mapping[str, float], seed: int) -> dict[str, str]:
+def assign(units: list[list[Item]], parts: Mapping[str, float], seed: int) -> dict[str, str]:
     """Return the split of each path: rare labels first, each unit goes to the part that needs it most.
 
     Source: K. Sechidis, G. Tsoumakas, I. Vlahavas, 2011, On the Stratification of Multi-Label Data (ECML PKDD).
@@ -170,7 +170,7 @@ def _left_out_note(left_out: set[str]) -> tuple[str, ...]:
     return (f"left out {len(left_out)} images that have a duplicate in val or test, such as {min(left_out)}",)
 
 
-def _lacking(rows: Sequence[Row], dataset: Dataset, fractions: tuple[float, float, float]) -> tuple[str, ...]:
+def lacking(rows: Sequence[Row], dataset: Dataset, fractions: tuple[float, float, float]) -> tuple[str, ...]:
     """Return a note for each part that lacks classes."""
     lines = []
     for name, part in zip(NAMES, fractions, strict=True):

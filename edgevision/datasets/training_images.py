@@ -1,4 +1,4 @@
-"""The images that a model was trained on: recorded in its model card, or listed in the split.csv beside it."""
+"""The images that a model was trained and tested on: recorded in its model card, or listed in the split.csv beside it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from .split import Split
 log = Log("edgevision.data")
 PARTS = ("train", "val")
 """Parts that made the model: one set its weights, the other chose between them."""
+TEST = "test"
+"""Part that gave the model its score."""
 DIGEST_BYTES = 5
 """Bytes of each image's sha256 in the card; a new image is mistaken for one of 10,000 once in 10^8 times."""
 MAX_IMAGES = 10_000
@@ -33,6 +35,8 @@ class TrainingImages:
     """Path below the folder, CSV or zip -> train or val; used if there are no digests."""
     fingerprint: str | None = None
     """Fingerprint of the whole set with its labels; used if nothing else is known."""
+    test_digests: frozenset[bytes] = frozenset()
+    """First bytes of the sha256 of each image that gave the model its score."""
 
     def __bool__(self) -> bool:
         """Return whether single images can be recognized."""
@@ -47,6 +51,11 @@ class TrainingImages:
             return self.digests.get(bytes.fromhex(sha256)[:DIGEST_BYTES])
         return self.paths.get(path)
 
+    def part_by_content(self, sha256: str) -> str | None:
+        """Return train, val or test for an image that the card lists, by the sha256 of its file; else None."""
+        digest = bytes.fromhex(sha256)[:DIGEST_BYTES]
+        return self.digests.get(digest) or (TEST if digest in self.test_digests else None)
+
     def parts(self, images: Iterable[tuple[str, str]], fingerprint: str) -> list[str | None]:
         """Return the part of each (path, sha256). A set whose fingerprint is the training's counts as trained on."""
         if not self and self.fingerprint == fingerprint:
@@ -54,11 +63,13 @@ class TrainingImages:
         return [self.part(path, sha256) for path, sha256 in images]
 
 
-def card_entry(train: Iterable[str], val: Iterable[str]) -> dict[str, Any] | None:
+def card_entry(train: Iterable[str], val: Iterable[str], test: Iterable[str] = ()) -> dict[str, Any] | None:
     """Return the record of the images' sha256 for ``training.data.images`` of a card; None for too many images."""
-    digests = {name: sorted(set(found)) for name, found in zip(PARTS, (train, val), strict=True)}
-    if sum(map(len, digests.values())) > MAX_IMAGES:
+    digests = {name: sorted(set(found)) for name, found in zip((*PARTS, TEST), (train, val, test), strict=True)}
+    if sum(len(digests[name]) for name in PARTS) > MAX_IMAGES:
         return None
+    if len(digests[TEST]) > MAX_IMAGES:
+        del digests[TEST]
     joined = {name: b"".join(bytes.fromhex(one)[:DIGEST_BYTES] for one in found) for name, found in digests.items()}
     return {"digest_bytes": DIGEST_BYTES, **{name: base64.b64encode(data).decode() for name, data in joined.items()}}
 
@@ -72,15 +83,16 @@ def training_images(card: ModelCard | None, split_file: Path | None = None) -> T
         digests=_digests(found.get("images")),
         paths=_listed(split_file) if split_file is not None else {},
         fingerprint=mark if isinstance(mark, str) else None,
+        test_digests=frozenset(_digests(found.get("images"), (TEST,))),
     )
 
 
-def _digests(entry: object) -> dict[bytes, str]:
+def _digests(entry: object, parts: tuple[str, ...] = PARTS) -> dict[bytes, str]:
     """Return the digests of a card's entry; an entry of another form is ignored, because the card may come from anywhere."""
     if not isinstance(entry, dict) or entry.get("digest_bytes") != DIGEST_BYTES:
         return {}
     found: dict[bytes, str] = {}
-    for name in reversed(PARTS):  # train takes precedence
+    for name in reversed(parts):  # train takes precedence
         try:
             data = base64.b64decode(entry.get(name) or "", validate=True)
         except (TypeError, ValueError, binascii.Error):

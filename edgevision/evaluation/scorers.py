@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..datasets.split import FILE as SPLIT_FILE
 from ..errors import BadModel, MissingFile
+from ..files.run_folder import require_not_refused
 from ..log import Log
 from ..model_file.card import ModelCard
 
@@ -94,6 +95,7 @@ def locate(path: Path) -> Located:
         kept = path / "model.keras"
         models = [kept] if kept.exists() else sorted(path.glob("*.tflite"))
         if len(models) != 1:
+            require_not_refused(path)
             raise BadModel(f"{path} is not a run folder with a model.keras or exactly one .tflite; give the model file")
         path = models[0]
         log.info("the model of the run folder: %s", path)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .. import cleanup
-from ..errors import CannotWrite, EdgeVisionError, OutputExists
+from ..errors import BadModel, CannotWrite, EdgeVisionError, OutputExists
 from ..log import Log
 from ..reporting.terminal import valid_json
 from .atomic import write_text
@@ -24,6 +24,8 @@ log = Log("edgevision.files")
 Kind = Literal["train", "convert", "evaluate", "bench", "demo"]
 RECORD = "run.json"
 """Name of the record in a run folder."""
+REFUSED_MODEL = "refused.keras"
+"""Name of a trained model that was found worse than the one it continues from."""
 PACKAGES = (
     "edgevision",
     "numpy",
@@ -77,7 +79,7 @@ class Run:
         try:
             self._record(kind, error)
         finally:
-            _unlock(self.lock)
+            unlock(self.lock)
 
     def _record(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         if kind is None:
@@ -131,6 +133,15 @@ def newest(runs: Path, pattern: str) -> Path | None:
     return found[-1] if found else None
 
 
+def require_not_refused(folder: Path) -> None:
+    """Check that the model of a run folder was not refused by its own training. Raises BadModel."""
+    if (folder / REFUSED_MODEL).is_file():
+        raise BadModel(
+            f"the model of {folder} was refused as worse than the one it continues from (see its report.html); use that "
+            f"one, or give {folder / REFUSED_MODEL} if you mean it"
+        )
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python and the relevant installed libraries, without importing them."""
     found = {"python": platform.python_version()}
@@ -150,10 +161,10 @@ def utc_now() -> str:
 def _begin(folder: Path, kind: Kind) -> Run:
     log.info("run folder: %s", folder)
     arguments = masked_arguments([Path(sys.argv[0]).name, *sys.argv[1:]])
-    return Run(folder, kind, arguments, utc_now(), time.monotonic(), lock=_lock(folder))
+    return Run(folder, kind, arguments, utc_now(), time.monotonic(), lock=lock_folder(folder))
 
 
-def _lock(folder: Path) -> int | None:
+def lock_folder(folder: Path) -> int | None:
     """Lock a folder until the process ends, where the system can. Raises CannotWrite if another process has it."""
     if sys.platform == "win32":
         return None
@@ -173,7 +184,7 @@ def _lock(folder: Path) -> int | None:
     return handle
 
 
-def _unlock(handle: int | None) -> None:
+def unlock(handle: int | None) -> None:
     if handle is not None:
         os.close(handle)
 

@@ -120,6 +120,9 @@ READERS = (
     ("flash", "status", "{}.img"),
     ("teach", "--list", "--model", "{}.tflite"),
     ("label", ".", "--model", "{}.tflite"),
+    ("train", ".", "--from", "{}.tflite"),
+    ("train", ".", "--from", "{}.keras"),
+    ("pull", "pi@door.test", "--ssh-config", "{}.conf"),
     ("service", "install", "--config", "{}.toml", "--root", "root"),
 )
 

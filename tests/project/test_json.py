@@ -41,6 +41,7 @@ COMMANDS = {
     "label": ("label_check", "device/label/test_mistakes.py"),
     "inspect": ("inspect", "edgevision/inspection/test_report.py"),
     "page": ("run", "device/page/test_end_to_end.py"),
+    "pull": ("pull", "device/pull/test_pull.py"),
     "run": ("run", "device/cli/test_run.py"),
     "service status": ("service", "device/service/test_service.py"),
     "drift": ("drift", "device/drift/test_drift.py"),

@@ -62,6 +62,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "time_s": st.integers(1, 10**6).map(lambda tenths: tenths / 10),
     "track_labels": LABELS,
     "of": LABELS,
+    "old_photos": LABELS,
     "engine": st.sampled_from(["auto", "cpu", "edgetpu", "edgetpu:usb:0"]),
 }
 """Values of the settings that have a parser of their own."""

@@ -72,6 +72,17 @@ class TrainSettings:
         "Model",
         metavar="NAME|FILE",
     )
+    from_run: str | None = setting(
+        None,
+        "text",
+        "Continue from a deployed model: the run folder of its training, its .keras, or its .tflite. Its network, labels and "
+        "test images stay; a result that is worse is refused with exit code 3.",
+        "Model",
+        auto=True,
+        key="from",
+        metavar="RUN",
+        default_text="none",
+    )
     resize: Resize | None = setting(
         None,
         "choice",
@@ -262,6 +273,14 @@ class TrainSettings:
         auto=True,
         metavar="FILE",
         default_text="none",
+    )
+    old_photos: tuple[str, ...] | None = setting(
+        None,
+        "texts",
+        "With --from: folders of the earlier photos, the oldest first; auto: those that RUN recorded.",
+        "Data",
+        auto=True,
+        metavar="FOLDER,...",
     )
     max_pixels: int = MAX_PIXELS.field(group="Data")
     strict: bool = setting(False, "flag", "Stop on any warning of the data check, such as an unreadable image.", "Data")

@@ -13,6 +13,7 @@ from edgevision.datasets import check
 from edgevision.datasets.boxes.box_check import check_boxes
 from edgevision.datasets.boxes.records import BoxDataset
 from edgevision.datasets.check_report import DataReport
+from edgevision.datasets.continued_split import KnownImages, continued_split
 from edgevision.datasets.dataset import Dataset, Item, Skipped, open_dataset
 from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.datasets.split import Split, split
@@ -75,9 +76,15 @@ def open_photos(photos: Path, settings: TrainSettings) -> Dataset:
 
 
 def prepare(
-    data: Dataset | BoxDataset, settings: TrainSettings, folder: Path, watcher: TrainingObserver
+    data: Dataset | BoxDataset,
+    settings: TrainSettings,
+    folder: Path,
+    watcher: TrainingObserver,
+    known: KnownImages | None = None,
 ) -> DatasetSplits:
     """Check and split the images and record both in the run folder; existing records are reused.
+
+    ``known``: the images of the model that the training continues from, which keep their parts.
 
     Raises BadInput, or GateNotMet if ``strict`` is set and there are warnings.
     """
@@ -94,7 +101,8 @@ def prepare(
     if settings.strict and report.warnings:
         raise GateNotMet(f"{dataset.path}: {report.warnings[0]}; --strict allows no warnings")
     checked.usable.require_trainable()
-    parts = split(dataset, settings.seed, report=report)
+    seed = settings.seed
+    parts = split(dataset, seed, report=report) if known is None else continued_split(report, known, seed)
     for line in parts.notes:
         watcher.note(line)
     write_text(folder / DATA_FILE, run_folder.dump(checked.document) + "\n")

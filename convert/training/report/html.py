@@ -13,6 +13,7 @@ from edgevision.reporting import html
 from edgevision.reporting.html import Html
 from edgevision.types import Frame
 
+from ..continuation.html import proposal_section
 from ..fit.tried import columns
 from ..monitor.history import overfitting
 from .contact_sheets import worst_tiles
@@ -29,7 +30,8 @@ def page(result: TrainResult) -> str:
     """Return the HTML text."""
     title = f"{result.plan.choice.backbone} - edgevision train"
     return html.page(
-        title, [_headline(result), _findings(result), *_pictures(result), _tried(result), _details(result)]
+        title,
+        [_headline(result), _proposal(result), _findings(result), *_pictures(result), _tried(result), _details(result)],
     )
 
 
@@ -48,6 +50,10 @@ def _pictures(result: TrainResult) -> list[Html]:
 def _headline(result: TrainResult) -> Html:
     network = html.paragraph(f"{result.plan.choice.describe()}, {result.origin}", "sub")
     return html.header("edgevision train", _names(result.learning.goal.classes), network, _score(result.evaluation))
+
+
+def _proposal(result: TrainResult) -> Html:
+    return html.NOTHING if result.proposal is None else proposal_section(result.proposal)
 
 
 def _score(evaluation: Evaluation | None) -> Html:

@@ -125,21 +125,22 @@ def backbone_record(choice: BackboneSpec, origin: Origin) -> dict[str, Any]:
 
 
 def _images(learning: DatasetSplits) -> dict[str, Any] | None:
-    """Return the record by which other commands recognize the images that made the model."""
+    """Return the record by which other commands recognize the images that made the model, and those that tested it."""
     learned = (*learning.train, *learning.unlabeled)
     if len(learned) + len(learning.val) > MAX_IMAGES:
         return None
-    train, val = ([sha256(item.data()).hexdigest() for item in items] for items in (learned, learning.val))
-    return card_entry(train, val)
+    parts = (learned, learning.val, learning.test)
+    train, val, test = ([sha256(item.data()).hexdigest() for item in items] for items in parts)
+    return card_entry(train, val, test)
 
 
-def write_model(folder: Path, deployed: Any, card: ModelCard, settings: TrainSettings) -> Path:
+def write_model(folder: Path, deployed: Any, card: ModelCard, settings: TrainSettings, name: str = MODEL_FILE) -> Path:
     """Write model.keras, labels.txt and, if requested, model.h5. Raises CannotWrite."""
-    path = folder / MODEL_FILE
+    path = folder / name
     with backend.quiet():
         save_keras(deployed, card, path)
         if settings.h5:
-            save_h5(deployed, card, folder / H5_FILE)
+            save_h5(deployed, card, path.with_suffix(".h5"))
     write_text(folder / LABELS_FILE, "".join(f"{name}\n" for name in card.labels))
     return path
 

@@ -10,6 +10,7 @@ from edgevision.evaluation.evaluate import Evaluation
 
 from ..config.augmentation import PRESETS as AUGMENTATIONS
 from ..config.settings import TrainSettings
+from ..continuation.proposal import Proposal
 from ..fit.plan import TrainPlan
 from ..fit.tried import Tried
 from ..input.splits import DatasetSplits
@@ -27,7 +28,7 @@ class TrainResult:
     folder: Path
     """The run folder."""
     model: Path
-    """Path of model.keras, which ``convert`` takes."""
+    """Path of model.keras, which ``convert`` takes; of refused.keras if it is worse than the model it continues from."""
     photos: Path
     """Path of the photos."""
     settings: TrainSettings
@@ -50,6 +51,8 @@ class TrainResult:
     """Evaluation on the test images, or None if there were none."""
     threshold: ChosenThreshold | None
     """The score below which the model answers "unknown"; None if there were too few images to choose it on."""
+    proposal: Proposal | None = None
+    """Whether the model may replace the one that it continues from; None for a training that continues from none."""
 
     @property
     def remedies(self) -> tuple[str, ...]:
@@ -72,5 +75,6 @@ class TrainResult:
             "pictures": self.learning.counts(),
             "epochs": len(self.history),
             "threshold": None if self.threshold is None else self.threshold.to_json(),
+            "proposal": None if self.proposal is None else self.proposal.to_json(),
             "metrics": None if self.evaluation is None else self.evaluation.to_json(),
         }

@@ -25,11 +25,11 @@ def tables(result: TrainResult) -> list[Table]:
 
 def lines(result: TrainResult) -> list[str]:
     """Return the lines below the tables: the result, the run folder and the next command."""
-    return [
-        f"{result.model}: {_verdict(result)}",
-        str(result.folder.absolute()),
-        f"next: {_next(result)}",
-    ]
+    first = [f"{result.model}: {_verdict(result)}", str(result.folder.absolute())]
+    if result.proposal is None:
+        return [*first, f"next: {_next(result)}"]
+    said = [f"{result.proposal.describe()}"] if result.proposal.accepted else []
+    return [*said, *first, *(f"next: {line}" for line in result.proposal.next())]
 
 
 def _next(result: TrainResult) -> str:

@@ -17,65 +17,12 @@ import numpy as np
 import pytest
 from documents import parse
 from edgevision.convert import TrainSettings
+from small_training import TINY, make_photos, noting, picture, run
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile, OutputExists
 from edgevision.files.run_folder import dump
 
 pytestmark = pytest.mark.tensorflow
-TINY = TrainSettings(
-    backbone="cnn",
-    weights="none",
-    image_size=16,
-    cnn_filters=(8, 8),
-    cnn_dense=16,
-    epochs=8,
-    learning_rate=0.01,
-    dropout=0.1,
-    batch_size=16,
-)
-COLORS = {"blue": (200, 60, 30), "green": (40, 190, 40), "red": (40, 50, 210), "white": (235, 235, 235)}
-
-
-def _picture(name: str, number: int, side: int = 40) -> np.ndarray:
-    """Draw a colored disc on noise."""
-    random = np.random.default_rng([number, sum(name.encode())])
-    canvas = random.integers(60, 190, (side, side + number % 7, 3), np.uint8)
-    center = tuple(int(n) for n in random.integers(12, side - 12, 2))
-    for color in name.split("+"):
-        cv2.circle(canvas, center, int(random.integers(11, 15)), COLORS[color], -1)
-        center = (side - center[0], side - center[1])
-    return canvas
-
-
-def make_photos(folder: Path, classes: tuple[str, ...], count: int) -> Path:
-    """Write class folders of drawn images."""
-    for name in classes:
-        (folder / name).mkdir(parents=True)
-        for number in range(count):
-            cv2.imwrite(str(folder / name / f"{number:03d}.png"), _picture(name, number))
-    return folder
-
-
-def run(photos: Path, runs: Path, settings: TrainSettings = TINY, watcher: Any = None, **more: Any) -> Any:
-    """Run one training through the API."""
-    from edgevision.convert.training.monitor.observer import TrainingObserver
-    from edgevision.convert.training.run import TrainRequest, train
-
-    return train(TrainRequest(photos, settings, runs, **more), watcher or TrainingObserver())
-
-
-def noting() -> Any:
-    """Return a training observer that records the notes."""
-    from edgevision.convert.training.monitor.observer import TrainingObserver
-
-    class Noting(TrainingObserver):
-        def __init__(self) -> None:
-            self.notes: list[str] = []
-
-        def note(self, text: str) -> None:
-            self.notes.append(text)
-
-    return Noting()
 
 
 @pytest.fixture(scope="module")
@@ -342,7 +289,7 @@ def test_interrupted_training_gives_the_same_model(
 def test_run_cannot_be_resumed_with_changed_images(photos: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(photos, tmp_path / "photos")
     folder = _interrupt(copy, tmp_path / "runs", TINY, 1)
-    cv2.imwrite(str(copy / "red" / "000.png"), _picture("red", 500))
+    cv2.imwrite(str(copy / "red" / "000.png"), picture("red", 500))
     with pytest.raises(BadInput, match="has changed since"):
         _resume(folder)
 
@@ -490,10 +437,10 @@ def test_training_on_a_zip_with_its_own_split(tmp_path: Path) -> None:
 
 def test_bad_images_are_skipped_and_listed(photos: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(photos, tmp_path / "photos")
-    good = cv2.imencode(".jpg", _picture("red", 900, 64))[1].tobytes()
+    good = cv2.imencode(".jpg", picture("red", 900, 64))[1].tobytes()
     (copy / "red" / "cut.jpg").write_bytes(good[: len(good) // 2])
     (copy / "red" / "note.txt").write_text("not an image")
-    cv2.imwrite(str(copy / "blue" / "deep.png"), _picture("blue", 901).astype(np.uint16) * 257)
+    cv2.imwrite(str(copy / "blue" / "deep.png"), picture("blue", 901).astype(np.uint16) * 257)
     watcher = noting()
     done = run(copy, tmp_path / "runs", TINY, watcher)
     assert [one.path for one in done.learning.skipped if one.path.endswith("cut.jpg")]

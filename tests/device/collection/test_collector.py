@@ -194,9 +194,9 @@ class StuckStore(Store):
         super().__init__(folder, ROOMY, free=lambda _: ROOMY)
         self.go = threading.Event()
 
-    def add(self, label: str, jpeg: bytes, wall_s: float) -> Path:
+    def add(self, label: str, jpeg: bytes, wall_s: float, score: float | None = None) -> Path:
         self.go.wait(60)
-        return super().add(label, jpeg, wall_s)
+        return super().add(label, jpeg, wall_s, score)
 
 
 def test_blocked_disk_never_blocks_the_loop(tmp_path: Path) -> None:

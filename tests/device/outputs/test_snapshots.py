@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgevision.device.outputs.exif import with_exif
 from edgevision.device.outputs.parse import parse_spec
 from edgevision.device.outputs.protocol import Output
 from edgevision.device.outputs.registry import find
@@ -18,6 +17,7 @@ from PIL import Image
 
 from edgevision.errors import BadInput, CannotWrite
 from edgevision.preprocessing.decode import encode_jpeg, read
+from edgevision.preprocessing.exif import with_exif
 from tests.helpers.output_parts import context, crossing, event_item, frame, frame_item
 
 HOSTILE = "<b>../../etc/passwd\x00\x1b[31m#+/" + "字" * 10_000

@@ -1,12 +1,16 @@
-"""Writes an EXIF segment into a JPEG: description, time and a comment of any letters."""
+"""EXIF in a JPEG: writes a description, the time and a comment of any letters, and reads the comment back."""
 
 from __future__ import annotations
 
 import struct
 from datetime import UTC, datetime
 
+from .jpeg_structure import exif
+
 MAX_TEXT = 2000
 """Longest text written (characters)."""
+MAX_ENTRIES = 100
+"""Entries of a directory that are looked at."""
 _ASCII, _LONG, _UNDEFINED = 2, 4, 7
 """Types of values, EXIF 2.32 section 4.6.2."""
 _DESCRIPTION, _SOFTWARE, _DATE_TIME, _EXIF_IFD = 0x010E, 0x0131, 0x0132, 0x8769
@@ -28,6 +32,33 @@ def with_exif(jpeg: bytes, description: str, comment: str, wall_s: float) -> byt
     tiff = _tiff(description[:MAX_TEXT], comment[:MAX_TEXT], datetime.fromtimestamp(wall_s, UTC))
     body = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+def comment_of(jpeg: bytes) -> str | None:
+    """Return the comment that ``with_exif`` wrote; None if there is none. Never raises, whatever the bytes."""
+    tiff = exif(jpeg)
+    try:
+        if tiff[: len(_HEADER)] != _HEADER:
+            return None
+        pointer = _entry(tiff, len(_HEADER), _EXIF_IFD)
+        value = None if pointer is None else _entry(tiff, struct.unpack("<I", pointer[:4])[0], _COMMENT)
+    except struct.error:
+        return None
+    if value is None or not value.startswith(b"UNICODE\0"):
+        return None
+    return value[8:].decode("utf-16-le", "replace")[:MAX_TEXT]
+
+
+def _entry(tiff: bytes, start: int, wanted: int) -> bytes | None:
+    """Return the value of a tag in the directory at byte ``start``. Raises struct.error if it is cut off."""
+    for number in range(min(struct.unpack_from("<H", tiff, start)[0], MAX_ENTRIES)):
+        tag, kind, count = struct.unpack_from("<HHI", tiff, start + 2 + 12 * number)
+        if tag == wanted:
+            at = start + 2 + 12 * number + 8
+            size = count * (4 if kind == _LONG else 1)
+            place = at if size <= 4 else struct.unpack_from("<I", tiff, at)[0]
+            return tiff[place : place + size]
+    return None
 
 
 def _tiff(description: str, comment: str, time: datetime) -> bytes:
