@@ -102,7 +102,7 @@ class Guesser:
 
     def _ask(self, path: str) -> dict[str, Any]:
         frame = decode.read(self._root / path)
-        if self.model.card.task == "embedding":
+        if self.model.card.task == "embedding" or not self.model.card.labels:  # numbers would become folders
             return {"labels": [], "boxes": []}
         if not self.finds_boxes:
             said = self.model.predict(frame, SHOWN, 0.0)

@@ -42,7 +42,8 @@ function showStatus() {
   const { folder, progress, undo } = about;
   $("title").textContent = clean(folder);
   document.title = `${clean(folder)} · edgevision`;
-  $("left").textContent = progress.left ? `${progress.left} to label` : "All labeled";
+  const doubts = view === "mistakes" ? about.views.mistakes : 0;
+  $("left").textContent = doubts ? `${doubts} to check` : progress.left ? `${progress.left} to label` : "All labeled";
   $("view-name").replaceChildren(...Object.entries(VIEWS).filter(([one]) => one !== "mistakes" || about.views.mistakes || view === one)
     .map(([one, title]) => el("option", { value: one }, `${title} (${about.views[one]})`)));
   $("view-name").value = view;
@@ -311,6 +312,7 @@ function start() {
   $("view-name").addEventListener("change", async () => {
     view = $("view-name").value;
     shown = { item: null };
+    showStatus();
     await go(0);
   });
   document.addEventListener("keydown", press);
