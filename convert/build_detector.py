@@ -1,4 +1,7 @@
-"""From a float detector to a measured int8 detector: quantize, repair, append the operator, compare, make the self-test."""
+"""From a float detector to a measured int8 detector: quantize, repair, append the operator, compare, make the self-test.
+
+A detector of points has no such operator, and no self-test: it ends in its cells.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,12 @@ from .build_int8 import quantized
 from .comparison.float_vs_int8_detector import DetectorFidelity, check_fidelity, compare_detectors
 from .images.calibration import CalibrationSet
 from .images.heldout_boxes import HeldOutBoxes, labeled_boxes, remaining_boxes
+from .keras_files.detector_cells import CellGrid
 from .options import ConvertOptions
 from .progress import Stages
-from .quantization.correction import RepairResult
+from .quantization.correction import JudgeMaker, RepairResult
 from .quantization.correction.detection_distance import DetectionJudge
+from .quantization.correction.points_distance import PointsJudge
 from .quantization.detection_operator import with_detection_operator
 from .quantization.make_detector_selftest import TRIALS, GeneratedDetectorSelfTest, make_detector_selftest
 from .quantization.ptq import to_float
@@ -35,9 +40,7 @@ class Int8Detector:
     """An int8 detector and its measurements."""
 
     flatbuffer: bytes
-    """The whole model, which ends in TFLite_Detection_PostProcess."""
-    network: bytes
-    """The model without that operator: int8 throughout."""
+    """The whole model; one of boxes ends in TFLite_Detection_PostProcess, the rest is int8 throughout."""
     float_bytes: int
     """Size in bytes of the same model as a float .tflite."""
     repair: RepairResult | None
@@ -45,7 +48,7 @@ class Int8Detector:
     heldout: HeldOutBoxes
     comparison: DetectorFidelity
     selftest: GeneratedDetectorSelfTest | None
-    """None if the detector found nothing in any generated image."""
+    """None if the detector found nothing in any generated image, and for points."""
 
 
 def make_int8_detector(
@@ -55,25 +58,35 @@ def make_int8_detector(
     options: ConvertOptions,
     stages: Stages,
 ) -> Int8Detector:
-    """Quantize, repair and measure a detector, whose ``network`` has cells. Raises BadModel, EngineError.
+    """Quantize, repair and measure a detector of boxes or points. Raises BadModel, EngineError.
 
     The held-out images are used only once, after all decisions are made.
     """
-    grid = network.grid
-    assert grid is not None, "a detector has cells"
+    grid, card = network.grid, network.card
+    judges: JudgeMaker
+    if grid is None:
+        judges = partial(PointsJudge, threshold=card.threshold)
+    else:
+        judges = partial(DetectionJudge, grid=grid, threshold=card.threshold)
     with stages.stage("float", "Converting to float"):
         plain = to_float(network.model)
-        whole = with_detection_operator(plain, grid)
-    judges = partial(DetectionJudge, grid=grid, threshold=network.card.threshold)
+        whole = _finished(plain, grid)
     repaired, flatbuffer = quantized(network, plain, calibration, options, stages, judges)
-    finished = with_detection_operator(flatbuffer, grid)
+    finished = _finished(flatbuffer, grid)
     with stages.stage("compare", "Comparing float and int8", len(heldout.images)):
-        check_fidelity(network.model, plain, network.card, heldout)
+        check_fidelity(network.model, plain, card, heldout)
         split_file = options.model.parent / SPLIT_FILE
-        comparison = compare_detectors(whole, finished, network.card, heldout, split_file, stages.step)
-    with stages.stage("selftest", "Generating the self-test", TRIALS):
-        test = _selftest(finished, network.card, options.seed, stages)
-    return Int8Detector(finished, flatbuffer, len(whole), repaired, heldout, comparison, test)
+        comparison = compare_detectors(whole, finished, card, heldout, split_file, stages.step)
+    test = None
+    if grid is not None:
+        with stages.stage("selftest", "Generating the self-test", TRIALS):
+            test = _selftest(finished, card, options.seed, stages)
+    return Int8Detector(finished, len(whole), repaired, heldout, comparison, test)
+
+
+def _finished(flatbuffer: bytes, grid: CellGrid | None) -> bytes:
+    """Return a network as the device runs it: one of boxes with the operator that selects them."""
+    return flatbuffer if grid is None else with_detection_operator(flatbuffer, grid)
 
 
 def _selftest(flatbuffer: bytes, card: ModelCard, seed: int, stages: Stages) -> GeneratedDetectorSelfTest | None:

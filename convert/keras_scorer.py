@@ -1,4 +1,4 @@
-"""Scores of a Keras classifier, or objects of a Keras detector, for ``edgevision evaluate``, as those of a .tflite."""
+"""Scores of a Keras classifier, or objects or points of a Keras detector, for ``edgevision evaluate``, as those of a .tflite."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from .source_model.infer_preprocessing import infer_preprocessing
 from .source_model.infer_task import infer_task
 from .source_model.load import LoadedModel
 from .source_model.preprocessing_options import ColorOrder, PreprocessingOptions
-from .source_model.source_model import detector_grid, labels_for
+from .source_model.source_model import detector_grid, labels_for, point_grid
 from .source_model.trial_load import load_safely
 from .training.detector.keras_detector import KerasDetector
+from .training.detector.points.keras_points import KerasPoints
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,7 +38,7 @@ def open_keras(
     std: tuple[float, ...] | None = None,
     order: ColorOrder | None = None,
     image_size: int | None = None,
-) -> KerasScorer | KerasDetector:
+) -> KerasScorer | KerasDetector | KerasPoints:
     """Scan and load a classifier or a detector; mean, std, order and image_size as for a conversion.
 
     Raises MissingFile, BadModel, BadInput, ModuleNotFoundError.
@@ -45,14 +46,18 @@ def open_keras(
     loaded = load_safely(scan(path, LoadOptions(image_size=image_size)))
     given = PreprocessingOptions(mean=mean, std=std, order=order)
     grid = detector_grid(loaded)
-    if grid is None:
+    cells = point_grid(loaded)
+    if grid is None and cells is None:
         return KerasScorer(loaded, path, given)
     found = loaded.scan
     shape = (loaded.height, loaded.width, loaded.channels)
     model = make_float_model(loaded, infer_preprocessing(found.config, shape, loaded.outputs, found.card, given))
     assert found.card is not None  # it describes the cells
     card = found.card.with_(preprocessing=model.preprocessing)
-    return KerasDetector(model.call, grid, card, found.sha256())
+    if grid is not None:
+        return KerasDetector(model.call, grid, card, found.sha256())
+    assert cells is not None
+    return KerasPoints(model.call, cells, card, found.sha256())
 
 
 class KerasScorer:

@@ -87,7 +87,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
         output = options.output or (run.folder if run else Path()) / f"{name}.tflite"
         with stages.stage("load", "Loading the model"):
             network = open_network(found, name, options.preprocessing, options.labels)
-        build = _classifier if network.grid is None else _detector
+        build = _detector if network.card.task in ("detection", "points") else _classifier
         report = build(network, calibration, training, output, options, stages)
         if run is not None:
             run.outputs += [path.name for path in (report.path, report.report_path, report.page_path) if path]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edgevision.evaluation.detection.bootstrap import Interval
+from edgevision.evaluation.detection.points.evaluate import PointEvaluation
 from edgevision.evaluation.intervals import Difference, Proportion
 
 from ..images.calibration import CalibrationSet
@@ -14,14 +15,16 @@ from ..options import ConvertOptions
 from .float_vs_int8 import FidelityComparison
 from .float_vs_int8_detector import DetectorFidelity
 
-Measure = Literal["accuracy", "changed_answers", "map50", "changed_boxes"]
+Measure = Literal["accuracy", "changed_answers", "map50", "changed_boxes", "f1", "changed_points"]
 WORDS: dict[Measure, str] = {
     "accuracy": "points of top-1 accuracy lost",
     "changed_answers": "points of the answers changed",
     "map50": "points of mAP50 lost",
     "changed_boxes": "points of the boxes changed",
+    "f1": "points of F1 lost",
+    "changed_points": "% of the points changed",
 }
-WITH_LABELS = ("accuracy", "map50")
+WITH_LABELS = ("accuracy", "map50", "f1")
 """Measures that need labeled images."""
 
 
@@ -32,7 +35,7 @@ class AccuracyLimit:
     max_drop_points: float
     measure: Measure
     """``changed_answers`` if the images have no labels: the accuracy loss cannot exceed the share of changed answers. Of
-    detectors ``map50``, or ``changed_boxes`` without labels."""
+    detectors ``map50``, or ``changed_boxes`` without labels; of points ``f1`` or ``changed_points``."""
     value: float | None
     """None if nothing could be measured."""
     low: float | None
@@ -90,13 +93,15 @@ def judge(result: FidelityComparison, calibration: CalibrationSet, options: Conv
 def judge_detector(
     result: DetectorFidelity, calibration: CalibrationSet, options: ConvertOptions
 ) -> AccuracyLimit | None:
-    """Compare the measured loss of mAP50 with the user's limit; None if no limit is set.
+    """Compare the measured loss of mAP50, or F1 of points, with the user's limit; None if no limit is set.
 
-    Without boxes of the images, the share of boxes without a partner is compared.
+    Without boxes of the images, the share of boxes or points without a partner is compared.
     """
     if options.max_drop is None:
         return None
     measure: Measure = "map50" if result.drop is not None else "changed_boxes"
+    if isinstance(result.evaluation, PointEvaluation):
+        measure = "f1" if result.drop is not None else "changed_points"
     found, agreement = result.drop, result.agreement
     if found is None and agreement is not None and agreement.high is not None and agreement.low is not None:
         found = Interval(1 - (agreement.value or 0.0), 1 - agreement.high, 1 - agreement.low)

@@ -1,4 +1,4 @@
-"""Comparison of the float and int8 detector on the same images: matched boxes and loss of average precision."""
+"""Comparison of the float and int8 detector on the same images: matched boxes or points, and the loss of precision."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadModel
 from edgevision.evaluation.detection.bootstrap import Interval
 from edgevision.evaluation.detection.detectors import DetectorSubject
-from edgevision.evaluation.detection.evaluate import DetectorEvaluation, evaluate_detectors
-from edgevision.evaluation.detection.evaluation import BoxPictures
+from edgevision.evaluation.detection.evaluate import DetectorComparison, DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.detection.evaluation import BoxPictures, opposite
+from edgevision.evaluation.detection.points.evaluate import PointEvaluation, evaluate_points, point_subject
 from edgevision.evaluation.scorers import facts
 from edgevision.model import open_model
 from edgevision.model_file import model_file
@@ -32,11 +34,21 @@ MAX_DIFFERENCE = 1e-3
 """Largest allowed difference of a score between Keras and the float .tflite, and of an encoded box per unit of its size."""
 
 
+class Loss(NamedTuple):
+    """A measure of the float and the int8 detector."""
+
+    name: str
+    float_: Interval
+    int8: Interval
+    drop: Interval | None
+    """Float minus int8 on the same images, -1..1; None without objects."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorFidelity:
     """Measurements on the held-out images."""
 
-    evaluation: DetectorEvaluation | None
+    evaluation: DetectorEvaluation | PointEvaluation | None
     """The float detector, compared with int8; None without images."""
 
     @property
@@ -46,21 +58,31 @@ class DetectorFidelity:
 
     @property
     def agreement(self) -> Interval | None:
-        """Share of the boxes of both detectors with a partner: the same class and an IoU of 0.5; None without boxes."""
+        """Share of the boxes or points of both detectors with a partner of the same class at the same place; None without."""
         found = self.evaluation.comparison if self.evaluation else None
         return found.agreement if found is not None and found.agreement.value is not None else None
 
     @property
     def drop(self) -> Interval | None:
-        """Float minus int8 mAP50 on the same images, 0..1; None without objects."""
+        """Float minus int8 mAP50, or F1 of points, on the same images, 0..1; None without objects."""
         found = self.evaluation.comparison if self.evaluation else None
-        return None if found is None else _negative(found.map50_change)
+        return None if found is None else found.drop
 
     @property
     def drop_50_95(self) -> Interval | None:
-        """Float minus int8 mAP50:95 on the same images, 0..1; None without objects."""
+        """Float minus int8 mAP50:95 on the same images, 0..1; None without objects, and of points."""
         found = self.evaluation.comparison if self.evaluation else None
-        return None if found is None else _negative(found.map50_95_change)
+        return opposite(found.map50_95_change) if isinstance(found, DetectorComparison) else None
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """The measures of which the loss is known, the most important first; empty without images."""
+        done = self.evaluation
+        if done is None or done.other_measures is None:
+            return ()
+        pairs = zip(done.measures.scores(), done.other_measures.scores(), (self.drop, self.drop_50_95), strict=False)
+        found = [Loss(first.name, first.value, other.value, drop) for first, other, drop in pairs]
+        return tuple(found[:1]) if isinstance(done, PointEvaluation) else tuple(found)
 
 
 def compare_detectors(
@@ -73,20 +95,25 @@ def compare_detectors(
 ) -> DetectorFidelity:
     """Run both detectors on the held-out images, with the same code as the device. Raises BadInput, BadModel, EngineError.
 
-    Both are flatbuffers that end in the detection operator. Images that the model was trained on are counted apart, unless
+    Both are flatbuffers as the device runs them. Images that the model was trained on are counted apart, unless
     there are no others. ``split_file``: the split.csv beside the Keras model.
     """
     if not heldout.images:
         return DetectorFidelity(None)
+    points = card.task == "points"
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened, backend.quiet():
         subjects = []
         for name, flatbuffer in (("float", float_model), ("int8", int8_model)):
             path = Path(folder) / f"{name}.tflite"
             model_file.write(path, flatbuffer, card, {})
             model = opened.enter_context(open_model(path))
-            subjects.append(DetectorSubject(model, facts(path, model), split_file if split_file.exists() else None))
+            known = split_file if split_file.exists() else None
+            about = facts(path, model)
+            one = point_subject(model, about, known) if points else DetectorSubject(model, about, known)
+            subjects.append(one)
         given = BoxPictures(heldout.data, heldout.images)
-        return DetectorFidelity(evaluate_detectors(subjects[0], given, other=subjects[1], step=step))
+        evaluate = evaluate_points if points else evaluate_detectors
+        return DetectorFidelity(evaluate(subjects[0], given, other=subjects[1], step=step))
 
 
 def check_fidelity(model: FloatModel, plain: bytes, card: ModelCard, heldout: HeldOutBoxes) -> None:
@@ -96,7 +123,9 @@ def check_fidelity(model: FloatModel, plain: bytes, card: ModelCard, heldout: He
     try:
         for image in heldout.images[:N_FIDELITY_IMAGES]:
             batch = pixels(image.read(), card.preprocessing)[np.newaxis]
-            expected = [np.asarray(one, np.float32) for one in model.call(model.normalize(batch))]
+            outputs = model.call(model.normalize(batch))
+            outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+            expected = [np.asarray(one, np.float32) for one in outputs]
             for output, theirs in zip(interpreter.infer(model.normalize(batch)), expected, strict=True):
                 difference = np.abs(np.asarray(output, np.float32) - theirs)
                 if not (difference <= MAX_DIFFERENCE * np.maximum(1.0, np.abs(theirs))).all():  # also true for NaN
@@ -107,9 +136,3 @@ def check_fidelity(model: FloatModel, plain: bytes, card: ModelCard, heldout: He
                     )
     finally:
         interpreter.close()
-
-
-def _negative(value: Interval) -> Interval | None:
-    if value.value is None or value.low is None or value.high is None:
-        return None
-    return Interval(-value.value, -value.high, -value.low)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgevision.errors import GateNotMet
+from edgevision.evaluation.detection.evaluate import DetectorEvaluation
 from edgevision.files import run_folder
 
 from ..report.detector_record import DetectorConvertReport
@@ -41,13 +42,13 @@ class DetectionDemoReport:
     def float_measures(self) -> DetectorMeasures | None:
         """Measures of the float detector on the held-out images."""
         done = self.conversion.comparison.evaluation
-        return done.measures if done else None
+        return done.measures if isinstance(done, DetectorEvaluation) else None
 
     @property
     def int8_measures(self) -> DetectorMeasures | None:
         """Measures of the int8 detector on the held-out images."""
         done = self.conversion.comparison.evaluation
-        return done.other_measures if done else None
+        return done.other_measures if isinstance(done, DetectorEvaluation) else None
 
     @property
     def map50(self) -> float:

@@ -18,6 +18,7 @@ from ..training.config.request import TrainRequest
 from ..training.config.settings import TrainSettings
 from ..training.detector.result import DetectorResult
 from ..training.detector.run import train_detector
+from ..training.monitor.history import DetectorEpoch
 from ..training.network.initial_weights import STARTER
 from .conversion import convert_drawn
 from .count_loop import CountResult, count_loop
@@ -79,7 +80,8 @@ def _train(place: DemoFiles, options: DetectionDemoOptions, teller: Teller) -> D
     with teller.stage("train", "Preparing the network") as progress:
         result = train_detector(request, EpochBar(progress))
     shutil.copyfile(result.model, place.keras)
-    found = result.history[result.kept - 1].val_map50
+    kept = result.history[result.kept - 1]
+    found = kept.val_map50 if isinstance(kept, DetectorEpoch) else None
     said = "" if found is None else f": mAP50 {100 * found:.1f} % on the validation images"
     teller.tell("train", f"Trained a detector from the starter weights{said}")
     return result

@@ -7,6 +7,8 @@ from typing import Any
 
 from edgevision.evaluation.detection.bootstrap import Interval
 from edgevision.evaluation.detection.measures import DetectorMeasures
+from edgevision.evaluation.detection.object_measures import ObjectMeasures
+from edgevision.evaluation.detection.points.measures import PointMeasures
 
 from ..comparison.float_vs_int8_detector import DetectorFidelity
 from ..images.calibration import CalibrationSet
@@ -23,9 +25,9 @@ class DetectorConvertReport(ConversionRecord):
     heldout: HeldOutBoxes
     """Images on which float and int8 are compared."""
     comparison: DetectorFidelity
-    """Matched boxes and average precision of float and int8, with 95 % confidence intervals."""
+    """Matched boxes and average precision of float and int8, or points and F1, with 95 % confidence intervals."""
     selftest: GeneratedDetectorSelfTest | None
-    """The self-test in the file; None if the detector found nothing in any generated image."""
+    """The self-test in the file; None if the detector found nothing in any generated image, and of points."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole document; null means unknown or not measured by this version."""
@@ -106,7 +108,7 @@ def only_trained_on(result: DetectorFidelity) -> bool:
 
 
 def agreement_json(result: DetectorFidelity) -> dict[str, Any] | None:
-    """Return the share of boxes with a partner as JSON; None without boxes."""
+    """Return the share of boxes or points with a partner as JSON; None without any."""
     found, done = result.agreement, result.evaluation
     if found is None or done is None or done.comparison is None:
         return None
@@ -118,11 +120,18 @@ def _training_known(result: DetectorFidelity) -> bool:
     return result.evaluation is not None and bool(result.evaluation.subject.training_images)
 
 
-def _precision(measures: DetectorMeasures | None) -> dict[str, Any]:
-    """Return the mean average precisions as JSON; null without objects."""
-    values = {"map50": measures.map50, "map50_95": measures.map50_95} if measures else {}
-    found = {name: _rounded(value.to_json()) for name, value in values.items() if value.value is not None}
-    return {"accuracy": None, "map50": found.get("map50"), "map50_95": found.get("map50_95")}
+def _precision(measures: ObjectMeasures | None) -> dict[str, Any]:
+    """Return the measures of boxes or points as JSON; null without objects."""
+    values: dict[str, Interval | None] = dict.fromkeys(("map50", "map50_95"))
+    if isinstance(measures, PointMeasures):
+        values |= {"f1": measures.f1, "count_error": measures.count_error if measures.metrics.objects else None}
+    elif isinstance(measures, DetectorMeasures):
+        values |= {"map50": measures.map50, "map50_95": measures.map50_95}
+    return {"accuracy": None, **{name: _known(value) for name, value in values.items()}}
+
+
+def _known(value: Interval | None) -> dict[str, float | None] | None:
+    return None if value is None or value.value is None else _rounded(value.to_json())
 
 
 def _points(value: Interval | None) -> dict[str, float | None] | None:

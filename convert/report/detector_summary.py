@@ -5,21 +5,23 @@ from __future__ import annotations
 from edgevision.evaluation.detection.bootstrap import Interval
 from edgevision.evaluation.detection.formatting import share, with_interval
 
+from ..comparison.float_vs_int8_detector import Loss
 from .detector_record import DetectorConvertReport, is_independent, only_trained_on
 
 
 def detector_rows(report: DetectorConvertReport) -> list[tuple[str, str]]:
-    """Return the rows on agreement, average precision, images of the training and self-test."""
+    """Return the rows on agreement, precision, images of the training and self-test."""
     done = report.comparison.evaluation
     if done is None or done.other_measures is None:
-        return [("same boxes", "not measured: no images left besides the calibration set"), _selftest_row(report)]
+        return [
+            (f"same {unit(report)}", "not measured: no images left besides the calibration set"),
+            _selftest_row(report),
+        ]
     known = done.trained_on
-    rows = [("same boxes", f"{same_boxes(report)}, on {measured_on(report)}")]
-    for name, first, other, drop in (
-        ("mAP50", done.measures.map50, done.other_measures.map50, report.comparison.drop),
-        ("mAP50:95", done.measures.map50_95, done.other_measures.map50_95, report.comparison.drop_50_95),
-    ):
-        rows.append((name, _precision(report, first, other, drop)))
+    rows = [(f"same {unit(report)}", f"{same_finds(report)}, on {measured_on(report)}")]
+    rows += [(one.name, _precision(report, one)) for one in report.comparison.losses]
+    if counted := done.other_measures.counting():
+        rows.append(("counting", f"int8 {counted}; float {done.measures.counting()}"))
     if known is not None and known.counted_apart:
         rows.append(("trained on", f"float {known.measure} {share(known.value)}, on {known.describe()}; counted apart"))
     return [*rows, _selftest_row(report)]
@@ -28,6 +30,8 @@ def detector_rows(report: DetectorConvertReport) -> list[tuple[str, str]]:
 def selftest_text(report: DetectorConvertReport) -> str:
     """Describe the self-test in the file."""
     made = report.selftest
+    if report.card.task == "points":
+        return "none: only detectors of boxes and classifiers have one"
     if made is None:
         return "none: the detector found nothing in any generated image"
     images, objects = len(made.test.cases), made.objects
@@ -41,23 +45,29 @@ def _selftest_row(report: DetectorConvertReport) -> tuple[str, str]:
     return "self-test", selftest_text(report)
 
 
-def same_boxes(report: DetectorConvertReport) -> str:
-    """Format the share of the boxes of float and int8 that have a partner."""
+def unit(report: DetectorConvertReport) -> str:
+    """Return what the detector finds: boxes or points."""
+    return "points" if report.card.task == "points" else "boxes"
+
+
+def same_finds(report: DetectorConvertReport) -> str:
+    """Format the share of the boxes or points of float and int8 that have a partner."""
     found = report.comparison.agreement
     return partners(report) if found is None else f"{with_interval(found)}: {partners(report)}"
 
 
 def partners(report: DetectorConvertReport) -> str:
-    """Format the number of boxes of float and int8 that have a partner."""
+    """Format the number of boxes or points of float and int8 that have a partner."""
     done = report.comparison.evaluation
     if report.comparison.agreement is None or done is None or done.comparison is None:
         return "neither float nor int8 found anything"
     boxes = done.comparison.boxes
-    return f"{int(boxes.matched.sum())} of {int(boxes.total.sum())} boxes of float and int8 have a partner"
+    counts = f"{int(boxes.matched.sum())} of {int(boxes.total.sum())}"
+    return f"{counts} {unit(report)} of float and int8 have a partner"
 
 
 def lost(drop: Interval | None) -> str:
-    """Format a loss of average precision, such as ``0.3 points lost (95 %: -0.5 to 1.1)``."""
+    """Format a loss of precision, such as ``0.3 points lost (95 %: -0.5 to 1.1)``."""
     if drop is None or drop.value is None or drop.low is None or drop.high is None:
         return "not known"
     return f"{points(drop.value)} (95 %: {100 * drop.low:.1f} to {100 * drop.high:.1f})"
@@ -82,9 +92,9 @@ def measured_on(report: DetectorConvertReport) -> str:
     return f"{count} {images} that had no part in the conversion; whether the model was trained on them is not known"
 
 
-def _precision(report: DetectorConvertReport, first: Interval, other: Interval, drop: Interval | None) -> str:
-    if drop is None:
+def _precision(report: DetectorConvertReport, one: Loss) -> str:
+    if one.drop is None:
         return "unknown: the images have no boxes of the model's classes; give labeled images with --eval-data"
     if only_trained_on(report.comparison):
-        return f"unknown: the model was trained on all of these images; {lost(drop)}; give others with --eval-data"
-    return f"float {with_interval(first)}, int8 {with_interval(other)}; {lost(drop)}"
+        return f"unknown: the model was trained on all of these images; {lost(one.drop)}; give others with --eval-data"
+    return f"float {with_interval(one.float_)}, int8 {with_interval(one.int8)}; {lost(one.drop)}"

@@ -98,7 +98,8 @@ def _repair(report: ConversionRecord) -> list[tuple[str, str]]:
     if after.boxes is None:
         same = f"same answer on {before.same} before and {after.same} after, of {after.pictures} selection images"
     else:
-        of = f"{before.same} of {before.boxes} boxes before and {after.same} of {after.boxes} after"
+        found = "points" if report.card.task == "points" else "boxes"
+        of = f"{before.same} of {before.boxes} {found} before and {after.same} of {after.boxes} after"
         same = f"same as in float: {of}, on {after.pictures} selection images"
     worst = [
         f"{layer.name} {layer.snr_db_before:.0f} -> {layer.snr_db_after:.0f} dB: {layer.action}"
@@ -146,7 +147,7 @@ def trained_on_row(report: ConvertReport) -> list[tuple[str, str]]:
 def _operators(report: ConversionRecord) -> str:
     counts = ", ".join(f"{one.count} {one.name}" for one in report.graph.counts())
     whole = "all int8" if report.graph.all_int8 else "not all int8"
-    if isinstance(report, DetectorConvertReport):
+    if report.card.task == "detection":
         whole = f"all int8, but for the list of boxes by {DETECTION_OPERATOR}"
     return f"{counts}; {whole}"
 

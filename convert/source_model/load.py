@@ -1,4 +1,4 @@
-"""Loads a scanned model and checks that it is an image classifier, or a detector that was trained here."""
+"""Loads a scanned model and checks that it is an image classifier, or a detector or points that were trained here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LoadedModel:
 
     keras: Any
     """Keras 3 or Keras 2 model, or the function of a SavedModel: float images in, (batch, outputs) out; of a detector
-    encoded boxes (batch, cells, 4) and scores (batch, cells, outputs)."""
+    encoded boxes (batch, cells, 4) and scores (batch, cells, outputs); of points (batch, rows, columns, 1 + outputs)."""
     scan: Scan
     """Scan of the file, with the architecture even if it became known only by loading."""
     height: int
@@ -39,7 +39,9 @@ class LoadedModel:
     own_shape: tuple[int, ...] | None = None
     """Shape of the network's own input if it is not (height, width, channels)."""
     cells: int = 0
-    """Number of cells of a detector; 0 for a classifier."""
+    """Number of cells of a detector of boxes; 0 for others."""
+    grid: tuple[int, int] | None = None
+    """Rows and columns of an output that may be the cells of a detector of points; None for others."""
 
     def run(self, images: Any) -> Any:
         """Return the scores of float images (batch, height, width, channels)."""
@@ -65,13 +67,14 @@ def load(found: Scan) -> LoadedModel:
     else:
         model = _load(found)
     image = _image_input(model, found)
-    outputs, cells = _score_output(model, path)
+    grid = _point_grid(model)
+    outputs, cells = (int(model.outputs[0].shape[3]) - 1, 0) if grid else _score_output(model, path)
     found = replace(found, config=_with_statistics(found.config, model))
     parameters = int(model.count_params())
     if not found.keras_2:
         _as_float32(model)
         model = _with_float_input(model)
-    return replace(_loaded(model, found, image, outputs, parameters), cells=cells)
+    return replace(_loaded(model, found, image, outputs, parameters), cells=cells, grid=grid)
 
 
 def _loaded(model: Any, found: Scan, image: ImageInput, outputs: int, parameters: int) -> LoadedModel:
@@ -137,6 +140,14 @@ def _image_input(model: Any, found: Scan) -> ImageInput:
     return image_input(tuple(inputs[0].shape), found)
 
 
+def _point_grid(model: Any) -> tuple[int, int] | None:
+    """Return rows and columns of the only output if it has the shape of the cells of points; else None."""
+    shape = tuple(model.outputs[0].shape)
+    if len(model.outputs) != 1 or len(shape) != 4 or None in shape[1:] or shape[3] < 2:
+        return None
+    return int(shape[1]), int(shape[2])
+
+
 def _score_output(model: Any, path: Path) -> tuple[int, int]:
     """Return the number of scores, and the number of cells of a detector (0 for a classifier)."""
     shapes = [tuple(output.shape) for output in model.outputs]
@@ -161,11 +172,16 @@ def _cells(shapes: list[tuple[int | None, ...]]) -> int:
 
 def _score_count(shape: tuple[int | None, ...], path: Path) -> int:
     if len(shape) != 2 or shape[1] is None:
-        raise BadModel(
-            f"{path} has the output shape {shape}, expected scores (None, classes): "
-            "only classifiers can be converted so far"
-        )
+        raise BadModel(f"{path} {not_scores(shape)}")
     return int(shape[1])
+
+
+def not_scores(shape: tuple[int | None, ...]) -> str:
+    """Return what is wrong with a model whose only output has this shape, as what follows its name."""
+    return (
+        f"has the output shape {shape}, expected scores (None, classes): only classifiers, and detectors that "
+        "edgevision train made, can be converted so far"
+    )
 
 
 def _with_statistics(config: dict[str, Any], model: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..keras_files.scan import Scan
 from .float_model import FloatModel, make_float_model
 from .infer_preprocessing import InferredPreprocessing, infer_preprocessing
 from .infer_task import OutputTask, infer_task
-from .load import LoadedModel
+from .load import LoadedModel, not_scores
 from .preprocessing_options import PreprocessingOptions
 from .trial_load import load_safely
 from .two_class_softmax import as_two_class_softmax
@@ -35,7 +35,7 @@ class Network:
     """Model card with the fields known before quantization."""
     labels_from: str
     grid: CellGrid | None = None
-    """The cells of a detector; None for a classifier."""
+    """The cells of a detector of boxes; None for others."""
 
 
 def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, labels_path: Path | None) -> Network:
@@ -47,6 +47,8 @@ def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, la
         grid = detector_grid(loaded)
         if grid is not None:
             answer = OutputTask("detection", "sigmoid", loaded.outputs)
+        elif point_grid(loaded) is not None:
+            answer = OutputTask("points", "softmax", loaded.outputs)
         else:
             answer = infer_task(found.config, loaded.outputs, found.training)
             loaded, answer = as_two_class_softmax(loaded, answer)
@@ -85,6 +87,16 @@ def detector_grid(loaded: LoadedModel) -> CellGrid | None:
             f"the model card describes {grid.count} cells, but the detector has {loaded.cells}; train it again"
         )
     return grid
+
+
+def point_grid(loaded: LoadedModel) -> tuple[int, int] | None:
+    """Return rows and columns of the cells of a detector of points, which its model card names; else None. Raises BadModel."""
+    if loaded.grid is None:
+        return None
+    card = loaded.scan.card
+    if card is None or card.task != "points":
+        raise BadModel(f"this model {not_scores((None, *loaded.grid, loaded.outputs + 1))}")
+    return loaded.grid
 
 
 def _portable(training: dict[str, object] | None) -> dict[str, object] | None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from edgevision.preprocessing.decode import encode_jpeg
 
-from .boxed_scene import BoxedScene, draw_boxed_scene
+from .boxed_scene import FEW_LARGE, BoxedScene, Crowd, draw_boxed_scene
 from .image_sets import JPEG_QUALITY, check_set, random_of
 
 
@@ -19,6 +19,7 @@ def draw_box_set(
     seed: int | Sequence[int],
     width: int = 320,
     step: Callable[[], None] = lambda: None,
+    crowd: Crowd = FEW_LARGE,
 ) -> list[Path]:
     """Draw ``folder/0000.jpg`` with ``0000.xml`` and so on, 4 to 3 and ``width`` pixels wide; return the images' paths.
 
@@ -28,7 +29,7 @@ def draw_box_set(
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for number in range(count):
-        scene = draw_boxed_scene(random_of(seed, "boxes", number), classes, width, width * 3 // 4)
+        scene = draw_boxed_scene(random_of(seed, "boxes", number), classes, width, width * 3 // 4, crowd)
         path = folder / f"{number:04d}.jpg"
         path.write_bytes(encode_jpeg(scene.frame, JPEG_QUALITY))
         path.with_suffix(".xml").write_bytes(voc_annotation(path.name, scene))

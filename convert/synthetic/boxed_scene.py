@@ -43,13 +43,29 @@ class BoxedScene:
     objects: tuple[BoxedObject, ...]
 
 
-def draw_boxed_scene(random: Random, classes: Sequence[str], width: int, height: int, most: int = 4) -> BoxedScene:
-    """Draw a random RGB image of up to ``most`` objects; about every eighth image is empty."""
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many objects a scene may have, and how large they are."""
+
+    most: int = 4
+    radii: tuple[float, float] = (0.1, 0.24)
+    """Smallest and largest radius, as a share of the height."""
+
+
+FEW_LARGE = Crowd()
+MANY_SMALL = Crowd(30, (0.022, 0.04))
+"""Objects such as screws on a belt: 10 to 20 pixels wide in a 256 pixel input."""
+
+
+def draw_boxed_scene(
+    random: Random, classes: Sequence[str], width: int, height: int, crowd: Crowd = FEW_LARGE
+) -> BoxedScene:
+    """Draw a random RGB image of objects; about every eighth image is empty."""
     canvas, light = background(random, width, height), random_light(random)
-    count = 0 if random.random() < 0.125 else int(random.integers(1, most + 1))
+    count = 0 if random.random() < 0.125 else int(random.integers(1, crowd.most + 1))
     objects, poses = [], list[Pose]()
     for _ in range(count):
-        pose = _free_pose(random, width / height, poses)
+        pose = _free_pose(random, width / height, poses, crowd.radii)
         if pose is None:
             break
         poses.append(pose)
@@ -68,10 +84,10 @@ def clipped(outline: Points, canvas: Canvas) -> Box:
     return left, top, right, bottom
 
 
-def _free_pose(random: Random, aspect: float, taken: Sequence[Pose]) -> Pose | None:
+def _free_pose(random: Random, aspect: float, taken: Sequence[Pose], radii: tuple[float, float]) -> Pose | None:
     """Return a pose fully in view and away from the others; None if none was found."""
     for _ in range(TRIES):
-        radius = float(random.uniform(0.1, 0.24))
+        radius = float(random.uniform(*radii))
         x, y = random.uniform(radius, aspect - radius), random.uniform(radius, 1.0 - radius)
         if all(np.hypot(x - one.x, y - one.y) > SHARED * (radius + one.radius) for one in taken):
             return Pose(float(x), float(y), radius, float(random.normal(0.0, 0.6)), float(random.uniform(0.8, 1.0)))

@@ -73,6 +73,11 @@ def train(
         from .detector.run import train_detector
 
         return train_detector(request, watcher)
+    if request.settings.head is not None:
+        raise BadInput(
+            f"--head {request.settings.head} needs photos with boxes, but {request.photos} has none that are known; "
+            "omit it to train a classifier, or add annotations (Pascal VOC, COCO, YOLO and others)"
+        )
     return _train_classifier(request, watcher, clock)
 
 

@@ -18,7 +18,7 @@ from ...options import ActivationRange, RepairEffort
 from ...progress import NoProgress, Progress
 from .bias_correction import tuner
 from .channel_equalization import equalize
-from .distance import DETECTION, ClassificationJudge, Judge, Score
+from .distance import DETECTION, POINTS, ClassificationJudge, Judge, Score
 from .layer_pairs import CannotPair, Pair
 from .layer_snr import signal_to_noise
 from .layerwise import walk
@@ -185,7 +185,7 @@ class _Work:
 
     def _distance(self, pair: Pair) -> Distance:
         score = self.judge.score(pair.int8)
-        boxes = int(score.total.sum()) if self.judge.measure == DETECTION else None
+        boxes = int(score.total.sum()) if self.judge.measure in (DETECTION, POINTS) else None
         return Distance(score.mean, int(score.same.sum()), len(score.same), boxes)
 
     def _tune(self, name: str, action: str, *, rounding: bool) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DETECTION = "detection"
 """Name of the distance of detectors, see ``detection_distance``."""
+POINTS = "points"
+"""Name of the distance of points, see ``points_distance``."""
 _PASSES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
 """Operators between the activation and the model output that change no value."""
 
@@ -121,11 +123,12 @@ def _answer(model: FlatModel, output: int) -> tuple[str, int]:
 
 
 def _softmax_distance(wanted: Array, found: Array) -> float:
-    log_wanted, log_found = _log_softmax(wanted), _log_softmax(found)
+    log_wanted, log_found = log_softmax(wanted), log_softmax(found)
     return float((np.exp(log_wanted) * (log_wanted - log_found)).sum(-1).mean())  # mean over pixels, if any
 
 
-def _log_softmax(values: Array) -> Array:
+def log_softmax(values: Array) -> Array:
+    """Return the logarithm of the softmax over the last axis."""
     values = values - values.max(-1, keepdims=True)
     return np.asarray(values - np.log(np.exp(values).sum(-1, keepdims=True)))
 

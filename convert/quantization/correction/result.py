@@ -18,7 +18,7 @@ class Step:
     """Distance from the float model on the selection set; smaller is better."""
     after: float
     measure: str
-    """``kl`` (nats), ``relative_error`` or ``detection`` (scores in nats and lost overlap of the boxes)."""
+    """``kl`` (nats), ``relative_error``, ``detection`` (scores in nats and lost overlap of the boxes) or ``points`` (nats)."""
     kept: bool
     seconds: float
 
@@ -49,10 +49,10 @@ class Distance:
     value: float
     """Mean distance, in the unit of ``Step.measure``."""
     same: int
-    """Number of images with the same top answer; of a detector, of boxes with a partner in the other model."""
+    """Number of images with the same top answer; of a detector, of boxes or points with a partner in the other model."""
     pictures: int
     boxes: int | None = None
-    """Number of boxes of both models; None for a classifier."""
+    """Number of boxes or points of both models; None for a classifier."""
 
     @property
     def total(self) -> int:

@@ -1,8 +1,7 @@
-"""NAME.report.html of a detector: the same sections as of a classifier, with boxes in place of answers."""
+"""NAME.report.html of a detector: the same sections as of a classifier, with boxes or points in place of answers."""
 
 from __future__ import annotations
 
-from edgevision.evaluation.detection.bootstrap import Interval
 from edgevision.evaluation.detection.formatting import with_interval
 from edgevision.evaluation.detection.page import (
     classes_section,
@@ -10,17 +9,27 @@ from edgevision.evaluation.detection.page import (
     error_counts_section,
     error_sections,
 )
+from edgevision.evaluation.detection.points.measures import RULE
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 
+from ...comparison.float_vs_int8_detector import Loss
 from ..detector_record import DetectorConvertReport, is_independent
-from ..detector_summary import lost, measured_on, partners, points, selftest_text
+from ..detector_summary import lost, measured_on, partners, points, selftest_text, unit
 from .headline import gate_finding, note_finding, stats
 from .layers import layers
 from .other_tools import other_tools
 from .preprocessing_text import preprocessing
 from .provenance import operators, record, set_cells
 from .ranges import ranges
+
+MEASURES = {
+    "boxes": "Mean average precision as COCO defines it, 50: boxes count from half overlap on. On the same images, with 95 % "
+    "confidence intervals. Same boxes: same class and half overlap, above the model's threshold.",
+    "points": f"F1 at the model's threshold: {RULE}. On the same images, with 95 % confidence intervals. Same points: same "
+    "class and at most a cell apart.",
+}
+"""What the measures mean, by what is found."""
 
 
 def detector_page(report: DetectorConvertReport) -> str:
@@ -45,14 +54,15 @@ def _headline(report: DetectorConvertReport) -> Html:
     card, one, drop = report.card, report.comparison.agreement, report.comparison.drop
     what = f"{card.task}, {report.parameters:,} parameters, {card.preprocessing.width}x{card.preprocessing.height} pixels, int8"
     if one is None or one.value is None or one.low is None or one.high is None:
-        said = html.join([html.score("not compared"), html.paragraph("no boxes to compare", "sub")])
+        said = html.join([html.score("not compared"), html.paragraph(f"no {unit(report)} to compare", "sub")])
     else:
         interval = f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
         below = f"{partners(report)}, on {measured_on(report)}; {interval}"
         bar = html.interval(one.value, one.low, one.high)
-        number = html.score(f"{100 * one.value:.1f}", "% same boxes")
+        number = html.score(f"{100 * one.value:.1f}", f"% same {unit(report)}")
         said = html.join([number, html.paragraph(below, "sub"), bar, html.scale()])
-    figures = stats(report, "not known" if drop is None or drop.value is None else points(drop.value), "mAP50")
+    main = report.comparison.losses[0].name if report.comparison.losses else "loss"
+    figures = stats(report, "not known" if drop is None or drop.value is None else points(drop.value), main)
     return html.header("edgevision convert", card.name, html.paragraph(what, "sub"), said, figures)
 
 
@@ -61,7 +71,7 @@ def _worth_knowing(report: DetectorConvertReport) -> Html:
     repair = report.repair
     if repair is not None and repair.before is not None and repair.after is not None:
         said = (
-            f"Repair: {repair.before.same} of {repair.before.total} boxes had a partner in float before, "
+            f"Repair: {repair.before.same} of {repair.before.total} {unit(report)} had a partner in float before, "
             f"{repair.after.same} of {repair.after.total} after, on {repair.after.pictures} selection images."
         )
         lines.append(("info", said))
@@ -73,22 +83,16 @@ def _comparison(report: DetectorConvertReport) -> Html:
     if done is None or done.other_measures is None or report.comparison.drop is None:
         note = "The images have no boxes of the model's classes, so only the agreement could be measured."
         return html.section("Float and int8", note=note)
-    rows = [
-        *_rows("mAP50", done.measures.map50, done.other_measures.map50, report.comparison.drop),
-        *_rows("mAP50:95", done.measures.map50_95, done.other_measures.map50_95, report.comparison.drop_50_95),
-    ]
-    note = (
-        "Mean average precision as COCO defines it, 50: boxes count from half overlap on. On the same images, with 95 % "
-        "confidence intervals. Same boxes: same class and half overlap, above the model's threshold."
-    )
+    rows = [row for one in report.comparison.losses for row in _rows(one)]
+    note = MEASURES[unit(report)]
     return html.section("Float and int8", html.table(["", ""], rows, plain=True), note=note)
 
 
-def _rows(name: str, first: Interval, other: Interval, drop: Interval | None) -> list[list[str]]:
+def _rows(one: Loss) -> list[list[str]]:
     return [
-        [f"{name}, float", with_interval(first)],
-        [f"{name}, int8", with_interval(other)],
-        ["difference", lost(drop)],
+        [f"{one.name}, float", with_interval(one.float_)],
+        [f"{one.name}, int8", with_interval(one.int8)],
+        ["difference", lost(one.drop)],
     ]
 
 

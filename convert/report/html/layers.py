@@ -14,6 +14,7 @@ UNITS = {
     "kl": "Kullback-Leibler divergence, nats",
     "relative_error": "relative error",
     "detection": "divergence of the scores in nats, and overlap that the boxes lost, per object",
+    "points": "divergence of the scores in nats, per object",
 }
 """What the distances of a repair are, by ``Step.measure``."""
 

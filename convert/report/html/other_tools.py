@@ -74,6 +74,8 @@ def _meaning(number: int, spec: TensorSpec, report: ConversionRecord) -> str:
     embedding = report.card.embedding
     what = "feature" if embedding is not None and embedding.output == number else "score"
     each = "used by edgevision teach to learn new classes" if what == "feature" else "one per class"
+    if report.card.task == "points":
+        each = "one per cell for the background and each class"
     if not spec.quantized:
         return f"{what}s, {each}"
     offset = f" - {spec.zero_point}" if spec.zero_point > 0 else f" + {-spec.zero_point}" if spec.zero_point else ""

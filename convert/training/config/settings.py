@@ -26,6 +26,8 @@ BACKBONE_NAMES = (
     "mobilenet_v4_medium",
     "cnn",
 )
+BOXES, POINTS = "boxes", "points"
+"""What a detector finds."""
 _RATE = {"low": 0.0, "high": 10.0}
 _AMOUNT = {"low": 0.0, "high": 0.9, "auto": True}
 
@@ -90,6 +92,23 @@ class TrainSettings:
         "for a classifier, stretch for a detector.",
         "Model",
         choices=get_args(Resize),
+        auto=True,
+    )
+    head: str | None = setting(
+        None,
+        "choice",
+        "What is found in photos with boxes: boxes, or points, which have no size but cost a fraction; auto: boxes.",
+        "Model",
+        choices=(BOXES, POINTS),
+        auto=True,
+    )
+    cell_size: int | None = setting(
+        None,
+        "int",
+        "Side of a cell in pixels of the input, at most one thing a cell: 4, 8, 16 or 32 (--head points only); auto: 8.",
+        "Model",
+        low=4,
+        high=32,
         auto=True,
     )
     dropout: float = setting(0.2, "float", "Dropout rate before the last layer.", "Model", low=0.0, high=0.9)

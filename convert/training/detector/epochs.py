@@ -1,4 +1,4 @@
-"""The epochs of a detector: train, validate the averaged weights, keep the best, write checkpoints."""
+"""The epochs of a detector of any head: train, validate the averaged weights, keep the best, write checkpoints."""
 
 from __future__ import annotations
 
@@ -8,29 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevision.evaluation.detection.metrics import DetectionMetrics, evaluate_boxes
 from edgevision.log import Log
 
 from ..fit.checkpoint import State
 from ..fit.early_stopping import MIN_VALIDATION_IMAGES, Selection
 from ..fit.epochs import Checkpointer
-from ..monitor.history import DetectorEpoch
+from ..monitor.history import Row
 from ..monitor.observer import TrainingObserver
 from .examples import BoxExamples, batches
-from .network import DetectorNetwork
+from .head import Head
 from .plan import DetectorPlan
-from .predict import Forward, forward, predict
 from .trainer import Trainer, unfreeze
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 log = Log("edgevision.train")
-PHASE = "detector"
 ORDER_STREAM = 7004
 """Seed component of the order of the images."""
 TOLERANCE = 0.01
-"""Loss of mAP against the best epoch that is noise; later weights are better unless they lose more."""
+"""Loss of mAP or F1 against the best epoch that is noise; later weights are better unless they lose more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +44,25 @@ class BoxSets:
 
 
 def fit(
-    network: DetectorNetwork,
+    head: Head[Row],
     plan: DetectorPlan,
     sets: BoxSets,
-    state: State[DetectorEpoch],
-    keeper: Checkpointer[DetectorEpoch],
+    state: State[Row],
+    keeper: Checkpointer[Row],
     watcher: TrainingObserver,
 ) -> None:
     """Run all remaining epochs. Afterwards the network has the kept weights and ``state`` the history."""
     steps = -(-len(sets.train) // plan.batch_size)
+    network = head.network
     trainer = Trainer(network, plan, steps)
-    run = forward(network.infer, network.input_shape, network.grid)
     if state.optimizer:
         network.assign(state.weights)
         trainer.restore(state.optimizer)
     while state.epoch < plan.epochs and state.selection.waited < plan.patience:
-        row = _epoch(trainer, run, plan, sets, state, watcher)
+        row = _epoch(trainer, head, plan, sets, state, watcher)
         state.history.append(row)
         state.epoch += 1
-        keep = is_best(state.selection, row, len(sets.val))
+        keep = is_best(state.selection, head.value(row), row.epoch, len(sets.val))
         if keep:
             state.kept_weights = trainer.average()
         state.weights, state.optimizer = network.values(), trainer.state()
@@ -79,60 +76,53 @@ def fit(
     log.info("ended after %d epochs; the weights of epoch %d are kept", state.epoch, state.selection.epoch)
 
 
-def is_best(selection: Selection, row: DetectorEpoch, pictures: int) -> bool:
+def is_best(selection: Selection, value: float, epoch: int, pictures: int) -> bool:
     """Take in the validation of an epoch and return True if its weights are to be kept. Changes ``selection``.
 
-    With fewer than MIN_VALIDATION_IMAGES ``pictures`` every epoch is kept, so the last one wins.
+    ``value``: its measure, 0..1. With fewer than MIN_VALIDATION_IMAGES ``pictures`` every epoch is kept, so the last one
+    wins.
     """
-    loss = 1.0 - (row.val_map50_95 or 0.0)
+    loss = 1.0 - value
     lowest = np.inf if selection.lowest is None else float(selection.lowest[0])
     keep = pictures < MIN_VALIDATION_IMAGES or loss <= lowest + TOLERANCE
     selection.lowest = np.asarray([min(loss, lowest)])
-    selection.epoch, selection.waited = (row.epoch, 0) if keep else (selection.epoch, selection.waited + 1)
+    selection.epoch, selection.waited = (epoch, 0) if keep else (selection.epoch, selection.waited + 1)
     return keep
-
-
-def measure(run: Forward, examples: BoxExamples, classes: tuple[str, ...]) -> DetectionMetrics:
-    """Evaluate a detector on images, in pixels of its input."""
-    return evaluate_boxes(list(predict(run, examples)), examples.true_boxes(), classes)
 
 
 def _epoch(
     trainer: Trainer,
-    run: Forward,
+    head: Head[Row],
     plan: DetectorPlan,
     sets: BoxSets,
-    state: State[DetectorEpoch],
+    state: State[Row],
     watcher: TrainingObserver,
-) -> DetectorEpoch:
+) -> Row:
     started = time.monotonic()
     # All randomness depends only on the seed and the epoch number, so that a resumed run repeats the epoch exactly.
     order = np.random.default_rng([plan.seed, ORDER_STREAM, state.epoch]).permutation(len(sets.train))
     losses: list[float] = []
-    watcher.begin(PHASE, state.epoch + 1, plan.epochs, trainer.schedule.steps)
+    watcher.begin(head.phase, state.epoch + 1, plan.epochs, trainer.schedule.steps)
     for batch in batches(sets.train, plan.batch_size, plan.augmentation, (plan.seed, state.epoch), order):
         losses.append(trainer.step(*batch))
         watcher.step(float(np.mean(losses)))
-    found = _validated(trainer, run, sets.val)
-    return DetectorEpoch(
-        epoch=state.epoch + 1,
-        phase=PHASE,
-        seconds=round(time.monotonic() - started, 3),
-        lr=trainer.rate,
-        loss=float(np.mean(losses)),
-        val_map50=None if found is None else found.map50,
-        val_map50_95=None if found is None else found.map50_95,
-        applied=plan.applied,
-    )
+    columns: dict[str, Any] = {
+        "epoch": state.epoch + 1,
+        "phase": head.phase,
+        "seconds": round(time.monotonic() - started, 3),
+        "lr": trainer.rate,
+        "loss": float(np.mean(losses)),
+        **_validated(trainer, head, sets.val),
+        "applied": plan.applied,
+    }
+    return head.row(**columns)
 
 
-def _validated(trainer: Trainer, run: Forward, val: BoxExamples) -> DetectionMetrics | None:
-    """Evaluate the averaged weights on the validation images; None without any."""
-    if not len(val):
-        return None
-    network = trainer.network
+def _validated(trainer: Trainer, head: Head[Row], val: BoxExamples) -> dict[str, Any]:
+    """Evaluate the averaged weights on the validation images."""
+    network = head.network
     weights: list[npt.NDArray[Any]] = network.values()
     network.assign(trainer.average())
-    found = measure(run, val, network.classes)
+    found = head.validated(val)
     network.assign(weights)
     return found

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgevision.errors import BadInput
 
 from ... import backend
 from ...keras_files.detector_cells import STRIDES, CellGrid
-from ..network.backbones import CNN, BackboneSpec, build
-from ..network.initial_weights import Origin, initialize
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from ..network.backbones import BackboneSpec, build
+from ..network.initial_weights import initialize
+from .losses import detection_loss
+from .object_network import ObjectNetwork, last_layers, require_maps
 
 MIN_WIDTH, MAX_WIDTH = 48, 96
 """Fewest and most channels of the pyramid and its branches."""
@@ -33,43 +31,28 @@ BOXES, SCORES = "boxes", "scores"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DetectorNetwork:
-    """Keras models of one detector; they share their layers."""
+class DetectorNetwork(ObjectNetwork):
+    """Keras models of one detector of boxes.
 
-    choice: BackboneSpec
-    classes: tuple[str, ...]
+    ``raw`` returns encoded boxes (b, cells, 4) and logits (b, cells, classes), ``deployed`` boxes and scores.
+    """
+
     grid: CellGrid
-    origin: Origin
-    backbone: Any
-    """Model from normalized images to the last feature map."""
-    raw: Any
-    """Model from normalized images (b, side, side, 3) to encoded boxes (b, cells, 4) and logits (b, cells, classes)."""
-    deployed: Any
-    """Model from normalized images to encoded boxes and scores 0..1; this one is saved."""
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Height, width and channels of the input."""
-        return tuple(self.deployed.inputs[0].shape[1:])
+    def first_trained(self) -> str:
+        """Layer of the first feature map of the pyramid."""
+        return taps(self.backbone, self.choice.image_size)[0]
 
-    def infer(self, images: Any) -> Any:
-        """Return encoded boxes and scores of normalized images, as a TensorFlow function of the network."""
-        return self.deployed(images, training=False)
-
-    def values(self) -> list[npt.NDArray[Any]]:
-        """Return a copy of all variables."""
-        return [variable.numpy().copy() for variable in self.deployed.variables]
-
-    def assign(self, values: Sequence[npt.NDArray[Any]]) -> None:
-        """Set all variables from the output of ``values``."""
-        for variable, value in zip(self.deployed.variables, values, strict=True):
-            variable.assign(value)
+    def loss(self, outputs: Any, boxes: Any, classes: Any) -> Any:
+        """Return the loss of a batch."""
+        encoded, logits = outputs
+        return detection_loss(logits, encoded, boxes, classes, self.grid)
 
 
 def open_detector(choice: BackboneSpec, classes: tuple[str, ...], weights: str) -> DetectorNetwork:
     """Build a detector and initialize its backbone. Raises BadInput, BadModel, MissingFile."""
-    if choice.backbone == CNN:
-        raise BadInput("the backbone cnn is only for classifiers; leave out --backbone to train a detector")
+    require_maps(choice)
     if choice.image_size % max(STRIDES):
         raise BadInput(f"image size {choice.image_size} is invalid: a detector needs a multiple of {max(STRIDES)}")
     keras = backend.keras()
@@ -85,11 +68,11 @@ def open_detector(choice: BackboneSpec, classes: tuple[str, ...], weights: str) 
     return DetectorNetwork(
         choice,
         classes,
-        CellGrid(choice.image_size),
         origin,
         backbone,
         keras.Model(backbone.input, [boxes, logits], name=f"{name}_raw"),
         keras.Model(backbone.input, [boxes, scores], name=name),
+        CellGrid(choice.image_size),
     )
 
 
@@ -100,11 +83,7 @@ def pyramid_width(alpha: float) -> int:
 
 def taps(backbone: Any, side: int) -> list[str]:
     """Return the names of the layers that end each stride of STRIDES."""
-    found = {}
-    for layer in backbone.layers:
-        shape = layer.output.shape
-        if len(shape) == 4 and shape[1] == shape[2]:
-            found[side // shape[1] if side % shape[1] == 0 else 0] = layer.name
+    found = last_layers(backbone, side)
     return [found[stride] for stride in STRIDES]
 
 
@@ -136,7 +115,7 @@ def _branches(levels: list[Any], outputs: int, name: str, bias: float) -> Any:
     parts = []
     for stride, x in zip(STRIDES, levels, strict=True):
         for number in range(1, BRANCH_DEPTH + 1):
-            x = _separable(x, f"{name}_{stride}_{number}")
+            x = separable(x, f"{name}_{stride}_{number}")
         last = keras.layers.Conv2D(
             outputs,
             1,
@@ -149,7 +128,8 @@ def _branches(levels: list[Any], outputs: int, name: str, bias: float) -> Any:
     return keras.layers.Concatenate(axis=1, name=BOXES if name == "box" else "logits", dtype="float32")(parts)
 
 
-def _separable(x: Any, name: str) -> Any:
+def separable(x: Any, name: str) -> Any:
+    """Return the output of a depthwise separable convolution of the same width, with batch norm and ReLU6."""
     layers = backend.keras().layers
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
     x = layers.Conv2D(x.shape[-1], 1, use_bias=False, name=f"{name}_pointwise")(x)

@@ -3,81 +3,78 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgevision.datasets.boxes.records import BoxDataset
-from edgevision.evaluation.detection.detectors import DetectorSubject
-from edgevision.evaluation.detection.evaluate import DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.detection.evaluate import DetectorEvaluation
 from edgevision.evaluation.detection.evaluation import BoxPictures
-from edgevision.evaluation.detection.metrics import evaluate_boxes
+from edgevision.evaluation.detection.points.evaluate import PointEvaluation
 from edgevision.evaluation.intervals import FEW_IMAGES
-from edgevision.evaluation.scorers import facts
 from edgevision.files import run_folder
-from edgevision.files.atomic import sha256, write_text
+from edgevision.files.atomic import write_text
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing.spec import Preprocessing
 
 from ..fit.checkpoint import State
 from ..fit.early_stopping import MIN_VALIDATION_IMAGES
 from ..input.splits import DatasetSplits
-from ..monitor.history import DetectorEpoch
+from ..monitor.history import Row
 from ..monitor.observer import TrainingObserver
 from ..report import outputs, plots
 from .examples import BoxExamples
-from .keras_detector import KerasDetector
-from .network import DetectorNetwork
+from .head import Head
 from .page import page
 from .plan import DetectorPlan
-from .predict import Forward, predict
 from .result import DetectorResult, DetectorThreshold
 
 STEPS = 1000
 """A threshold is rounded down to 1/STEPS, so that the object that set it still reaches it."""
 
 
-def announce(network: DetectorNetwork, plan: DetectorPlan, learning: DatasetSplits, watcher: TrainingObserver) -> None:
+def announce(head: Head[Row], plan: DetectorPlan, learning: DatasetSplits, watcher: TrainingObserver) -> None:
     """Report the planned training to the user."""
+    network = head.network
     counts = ", ".join(f"{count} {name}" for name, count in learning.counts().items())
     names = network.classes
     some = ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
     kinds = f"{len(names)} classes" if len(names) > 1 else "one class"
-    watcher.note(f"the images have boxes: training a detector of {kinds} ({some})")
-    watcher.note(f"{plan.choice.describe()}, {network.origin.describe()}; {plan.epochs} epochs; images: {counts}")
+    watcher.note(f"the images have boxes: training {head.product} of {kinds} ({some})")
+    origin = network.origin.describe()
+    watcher.note(f"{plan.choice.describe()}, {head.describe()}, {origin}; {plan.epochs} epochs; images: {counts}")
     if len(learning.val) < MIN_VALIDATION_IMAGES:
         few = f"only {len(learning.val)} validation images" if learning.val else "no validation images"
         watcher.note(f"{few}, too few to choose the best epoch: the weights of the last epoch are kept")
 
 
 def make_card(
-    network: DetectorNetwork,
+    head: Head[Row],
     plan: DetectorPlan,
     learning: DatasetSplits,
-    state: State[DetectorEpoch],
+    state: State[Row],
     preprocessing: Preprocessing,
     threshold: DetectorThreshold | None,
 ) -> ModelCard:
     """Return the model card; it contains no local paths."""
-    choice = plan.choice
+    choice, network = plan.choice, head.network
     kept = state.history[state.selection.epoch - 1] if state.selection.epoch else None
     training = {
         "data": outputs.data_record(learning),
         "backbone": outputs.backbone_record(choice, network.origin),
-        "cells": network.grid.to_json(),
+        "cells": head.cells(),
         "epochs": len(state.history),
         "phases": list(dict.fromkeys(row.phase for row in state.history)),
-        "applied": list(dict.fromkeys(f"{row.phase}: {row.applied}" for row in state.history)),
-        "kept": None
-        if kept is None
-        else {"epoch": kept.epoch, "val_map50": kept.val_map50, "val_map50_95": kept.val_map50_95},
+        "applied": [f"{head.phase}: {plan.applied}"] if state.history else [],
+        "kept": None if kept is None else {"epoch": kept.epoch, **head.kept(kept)},
         "seed": plan.seed,
         **({} if threshold is None else {"threshold": threshold.to_json()}),
     }
     return ModelCard(
-        name=f"{choice.backbone}_detector_{choice.image_size}",
-        task="detection",
+        name=f"{choice.backbone}_{head.phase}_{choice.image_size}",
+        task=head.task,
         preprocessing=preprocessing,
         labels=network.classes,
-        activation="sigmoid",
+        activation=head.activation,
         threshold=None if threshold is None else threshold.value,
         training=training,
         versions=run_folder.versions(),
@@ -86,55 +83,50 @@ def make_card(
 
 
 def choose_threshold(
-    run: Forward, sets: dict[str, BoxExamples], classes: tuple[str, ...], watcher: TrainingObserver
+    head: Head[Row], sets: dict[str, BoxExamples], watcher: TrainingObserver
 ) -> DetectorThreshold | None:
     """Return the threshold with the best F1; None with fewer than FEW_IMAGES images, or if nothing is found.
 
-    The validation images choose it, and the test images with them if these are too few; a threshold does not change the
-    average precision that is measured on them.
+    The validation images choose it. If these are too few, the test images do with them, but only for a head whose measures
+    do not depend on the threshold.
     """
-    parts = ("val",) if len(sets["val"]) >= FEW_IMAGES else ("val", "test")
+    parts = ("val",) if len(sets["val"]) >= FEW_IMAGES or not head.rule.uses_test else ("val", "test")
     chosen = [sets[part] for part in parts]
     pictures = sum(map(len, chosen))
-    best = None
-    if pictures >= FEW_IMAGES:
-        truths = [one for part in chosen for one in part.true_boxes()]
-        best = evaluate_boxes([one for part in chosen for one in predict(run, part)], truths, classes).best
+    best = head.best(chosen) if pictures >= FEW_IMAGES else None
     value = 0.0 if best is None else math.floor(STEPS * best.threshold) / STEPS
     if best is None or best.precision is None or not value:
-        few = f"it needs {FEW_IMAGES} validation or test images in which something is found"
-        watcher.note(f"no threshold was chosen: {few}; run reports objects from the default score on")
+        few = f"it needs {FEW_IMAGES} {' or '.join(head.rule.parts)} images in which something is found"
+        watcher.note(f"no threshold was chosen: {few}; {head.rule.fallback}")
         return None
-    return DetectorThreshold(value, best.precision, best.recall, pictures, parts)
+    return DetectorThreshold(value, best.precision, best.recall, pictures, parts, head.rule.criterion)
 
 
 def score(
-    network: DetectorNetwork,
+    head: Head[Row],
     card: ModelCard,
     model: Path,
     data: BoxDataset,
     learning: DatasetSplits,
     watcher: TrainingObserver,
-) -> DetectorEvaluation | None:
-    """Evaluate the detector on the test images, which were not used in training; None if there are none."""
+) -> DetectorEvaluation | PointEvaluation | None:
+    """Evaluate the network on the test images, which were not used in training; None if there are none."""
     if not learning.test:
         watcher.note("no test images: the accuracy of the model is not known; add images or a test/ folder")
         return None
-    detector = KerasDetector(network.infer, network.grid, card, sha256(model))
-    subject = DetectorSubject(detector, facts(model, detector))
     images = data.select(item.path for item in learning.test)
     with watcher.stage("Scoring", len(images)) as step:
-        done = evaluate_detectors(subject, BoxPictures(data, images, "test"), step=step)
+        done = head.evaluate(card, model, BoxPictures(data, images, "test"), step)
     for line in done.notes:
         watcher.note(line)
     return done
 
 
-def write_reports(result: DetectorResult) -> None:
+def write_reports(result: DetectorResult, head: Head[Row], history: Sequence[Row]) -> None:
     """Write metrics.json, the learning curves and report.html."""
     folder = result.folder
-    if result.history:
-        plots.detector_curves(result.history, result.kept, folder / outputs.CURVES_FILE)
+    if history:
+        plots.detector_curves(history, *head.curves(history), result.kept, folder / outputs.CURVES_FILE)
     if result.evaluation is not None:
         write_text(folder / outputs.METRICS_FILE, run_folder.dump(result.evaluation.to_json()) + "\n")
     write_text(folder / outputs.REPORT_FILE, page(result))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgevision.evaluation.detection.evaluate import DetectorEvaluation
+from edgevision.evaluation.detection.evaluation import ObjectEvaluation
 from edgevision.evaluation.detection.page import (
     classes_section,
     curves_section,
@@ -21,7 +21,7 @@ from ..report.outputs import CURVES_FILE, SAMPLES_FILE
 from .result import DetectorResult
 
 FEW_OBJECTS = 50
-"""Number of test objects below which the mAP is only a rough estimate."""
+"""Number of test objects below which the measures are only a rough estimate."""
 
 
 def page(result: DetectorResult) -> str:
@@ -34,7 +34,7 @@ def page(result: DetectorResult) -> str:
         _findings(result),
         *_evaluation(result.evaluation),
         picture_section(
-            folder / CURVES_FILE, "Learning curves", "Training loss, and validation mAP of each epoch.", plot=True
+            folder / CURVES_FILE, "Learning curves", "Training loss, and validation of each epoch.", plot=True
         ),
         picture_section(folder / SAMPLES_FILE, "Training images", samples),
         _details(result),
@@ -49,13 +49,13 @@ def _headline(result: DetectorResult) -> Html:
     return html.header("edgevision train", title, network, _score(result.evaluation))
 
 
-def _score(evaluation: DetectorEvaluation | None) -> Html:
+def _score(evaluation: ObjectEvaluation | None) -> Html:
     if evaluation is None:
         return html.join([html.score("not tested"), html.paragraph("no test images were available", "sub")])
     return headline(evaluation)
 
 
-def _evaluation(evaluation: DetectorEvaluation | None) -> Iterator[Html]:
+def _evaluation(evaluation: ObjectEvaluation | None) -> Iterator[Html]:
     if evaluation is not None:
         measures = evaluation.measures
         yield classes_section(measures)
@@ -68,7 +68,9 @@ def _findings(result: DetectorResult) -> Html:
     lines: list[tuple[str, str]] = []
     found = result.evaluation
     if found is not None and found.measures.metrics.objects < FEW_OBJECTS:
-        lines.append(("warn", "Few test objects: the mAP is only a rough estimate. More images make it precise."))
+        lines.append(
+            ("warn", "Few test objects: the measures are only a rough estimate. More images make them precise.")
+        )
     if result.threshold is not None:
         said = result.threshold.describe()
         lines.append(("info", f"{said[:1].upper()}{said[1:]}."))
@@ -82,7 +84,7 @@ def _details(result: DetectorResult) -> Html:
     seconds = sum(row.seconds for row in result.history)
     preprocessing = plan.choice.preprocessing(result.settings.resize_or("stretch"))
     rows = [
-        ["network", f"{plan.choice.describe()}, feature pyramid, one square anchor a cell"],
+        ["network", f"{plan.choice.describe()}, {result.head}"],
         ["initial weights", result.origin],
         ["images", counts],
         ["skipped", f"{len(learning.skipped)} files"],

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from edgevision.errors import BadInput
 
-from ..config.settings import TrainSettings
+from ..config.settings import POINTS, TrainSettings
 from ..network.backbones import BackboneSpec
 from ..network.initial_weights import NONE
 from .augmentation import PRESETS, BoxAugmentation
+from .points.network import CELL_SIZES
 
 IMAGE_SIZE = 256
 """Default side of the input in pixels."""
@@ -114,6 +115,12 @@ def check_settings(settings: TrainSettings) -> None:
         raise BadInput(f"--quality {settings.quality} is for classifiers; omit it for a detector")
     if settings.time_s is not None:
         raise BadInput("--time is for classifiers; give --epochs for a detector")
+    if settings.cell_size is not None:
+        if settings.head != POINTS:
+            raise BadInput("--cell-size is for --head points; add it, or omit --cell-size")
+        if settings.cell_size not in CELL_SIZES:
+            sizes = ", ".join(map(str, CELL_SIZES))
+            raise BadInput(f"--cell-size must be one of {sizes}, got {settings.cell_size}")
     for name in UNSUITABLE:
         if getattr(settings, name):
             raise BadInput(f"--{name} does not move boxes along; omit it, and use --zoom or --mosaic for a detector")

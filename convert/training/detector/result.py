@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.evaluation.detection.evaluate import DetectorEvaluation
+from edgevision.evaluation.detection.points.evaluate import PointEvaluation
 
 from ..config.settings import TrainSettings
 from ..input.splits import DatasetSplits
-from ..monitor.history import DetectorEpoch
+from ..monitor.history import EpochRow
 from ..report.result import SCHEMA
 from .plan import DetectorPlan
 
@@ -28,6 +29,8 @@ class DetectorThreshold:
     """Number of images that it was chosen on."""
     parts: tuple[str, ...]
     """Parts of the split that these are from."""
+    criterion: str
+    """Why this one."""
 
     def describe(self) -> str:
         """Return a sentence for the user."""
@@ -41,7 +44,7 @@ class DetectorThreshold:
         """Return the fields as JSON values, as the threshold of a classifier."""
         return {
             "value": self.value,
-            "criterion": "best F1 at IoU 0.5",
+            "criterion": self.criterion,
             "precision": self.precision,
             "recall": self.recall,
             "pictures": self.pictures,
@@ -51,7 +54,7 @@ class DetectorThreshold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorResult:
-    """Result of the training of a detector. ``to_json`` returns its figures in a documented schema."""
+    """Result of the training of a detector, of boxes or of points. ``to_json`` returns its figures in a documented schema."""
 
     folder: Path
     """The run folder."""
@@ -67,13 +70,15 @@ class DetectorResult:
     """The images: train, val and test."""
     origin: str
     """Description of the initial weights."""
-    history: tuple[DetectorEpoch, ...]
+    head: str
+    """What the network has besides its backbone."""
+    history: tuple[EpochRow, ...]
     """Loss and validation of each epoch, as in history.csv."""
     kept: int
     """Epoch whose weights the model has, from 1; 0 if no epoch was run."""
     threshold: DetectorThreshold | None
     """The score from which objects are reported; None if there were too few images to choose it on."""
-    evaluation: DetectorEvaluation | None
+    evaluation: DetectorEvaluation | PointEvaluation | None
     """Evaluation on the test images, or None if there were none."""
 
     def to_json(self) -> dict[str, Any]:
@@ -82,7 +87,7 @@ class DetectorResult:
             "schema": SCHEMA,
             "folder": str(self.folder),
             "model": str(self.model),
-            "network": self.plan.choice.describe(),
+            "network": f"{self.plan.choice.describe()}, {self.head}",
             "weights": self.origin,
             "pictures": self.learning.counts(),
             "epochs": len(self.history),

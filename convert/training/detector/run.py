@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edgevision.datasets.boxes.open_boxes import open_boxes
 from edgevision.datasets.boxes.records import AnnotatedImage, BoxDataset
@@ -14,7 +15,7 @@ from edgevision.preprocessing.spec import Preprocessing
 
 from ... import backend
 from ..config.request import TrainRequest
-from ..config.settings import TrainSettings
+from ..config.settings import POINTS, TrainSettings
 from ..fit import checkpoint
 from ..fit.checkpoint import State
 from ..fit.epochs import Checkpointer
@@ -23,18 +24,22 @@ from ..input.image_cache import PixelSource, open_pixels
 from ..input.splits import DatasetSplits, prepare
 from ..machine import machine
 from ..monitor import history
-from ..monitor.history import DetectorEpoch
+from ..monitor.history import Row
 from ..monitor.observer import TrainingObserver
 from ..monitor.tensorboard import TensorBoardWatcher
+from ..network.backbones import BackboneSpec
 from ..network.resolve_auto import choose, decide
 from ..report import outputs as classifier_outputs
 from . import outputs
+from .box_head import BoxHead
 from .contact_sheets import write_samples
 from .epochs import BoxSets, fit
 from .examples import BoxExamples, truth_of, working_size
-from .network import DetectorNetwork, open_detector
+from .head import Head
+from .network import open_detector
 from .plan import IMAGE_SIZE, DetectorPlan, check_settings, make_plan, settled
-from .predict import forward
+from .points.head import PointHead
+from .points.network import CELL_SIZE, open_points
 from .result import DetectorResult
 
 
@@ -51,37 +56,45 @@ def train_detector(request: TrainRequest, watcher: TrainingObserver) -> Detector
         backend.keras()
     with machine(settings, own_steps=True):
         with watcher.stage("Preparing the network", None):
-            network = open_detector(choice, data.labels, settings.weights)
+            head = _open_head(settings, choice, data.labels)
         run = open_run(request)
         with run, resumable(run.folder):
             record(run.folder, settings, request.photos)
             learning = prepare(data, settings, run.folder, watcher)
             plan = make_plan(settings, choice, len(learning.train))
             record(run.folder, settled(settings, plan), request.photos)
-            outputs.announce(network, plan, learning, watcher)
+            outputs.announce(head, plan, learning, watcher)
             preprocessing = choice.preprocessing(settings.resize_or("stretch"))
-            state = _fit(run.folder, network, plan, data, learning, request, preprocessing, watcher)
-            return _finish(run, network, plan, data, learning, state, request, preprocessing, watcher)
+            state = _fit(run.folder, head, plan, data, learning, request, preprocessing, watcher)
+            return _finish(run, head, plan, data, learning, state, request, preprocessing, watcher)
+
+
+def _open_head(settings: TrainSettings, choice: BackboneSpec, labels: tuple[str, ...]) -> Head[Any]:
+    """Build the network with the head of the settings. Raises BadInput, BadModel, MissingFile."""
+    if settings.head == POINTS:
+        return PointHead(open_points(choice, labels, settings.weights, settings.cell_size or CELL_SIZE))
+    return BoxHead(open_detector(choice, labels, settings.weights))
 
 
 def _fit(
     folder: Path,
-    network: DetectorNetwork,
+    head: Head[Row],
     plan: DetectorPlan,
     data: BoxDataset,
     learning: DatasetSplits,
     request: TrainRequest,
     preprocessing: Preprocessing,
     watcher: TrainingObserver,
-) -> State[DetectorEpoch]:
-    state = checkpoint.open_state(folder, DetectorEpoch, network.origin.sha256, plan.weights)
+) -> State[Row]:
+    network = head.network
+    state = checkpoint.open_state(folder, head.row, network.origin.sha256, plan.weights)
     if state.finished:
         network.assign(state.kept_weights or state.weights)
         return state
 
-    def keep(state: State[DetectorEpoch]) -> None:
+    def keep(state: State[Row]) -> None:
         checkpoint.write(folder, state)
-        write_text(folder / HISTORY_FILE, history.dumps(state.history, DetectorEpoch))
+        write_text(folder / HISTORY_FILE, history.dumps(state.history, head.row))
 
     settings = request.settings
     if settings.tensorboard:
@@ -91,7 +104,7 @@ def _fit(
     sets = BoxSets(train, val)
     try:
         write_samples(train, network.classes, plan.augmentation, plan.seed, folder / classifier_outputs.SAMPLES_FILE)
-        fit(network, plan, sets, state, Checkpointer(keep), watcher)
+        fit(head, plan, sets, state, Checkpointer(keep), watcher)
     finally:
         sets.close()
     return state
@@ -99,11 +112,11 @@ def _fit(
 
 def _finish(
     run: run_folder.Run,
-    network: DetectorNetwork,
+    head: Head[Row],
     plan: DetectorPlan,
     data: BoxDataset,
     learning: DatasetSplits,
-    state: State[DetectorEpoch],
+    state: State[Row],
     request: TrainRequest,
     preprocessing: Preprocessing,
     watcher: TrainingObserver,
@@ -114,13 +127,12 @@ def _finish(
         name: _open(data, items, preprocessing, False, settings, folder, watcher)
         for name, items in (("val", learning.val), ("test", learning.test))
     }
-    forwards = forward(network.infer, network.input_shape, network.grid)
     with watcher.stage("Choosing the threshold", None):
-        threshold = outputs.choose_threshold(forwards, parts, network.classes, watcher)
-    card = outputs.make_card(network, plan, learning, state, preprocessing, threshold)
-    model = classifier_outputs.write_model(folder, network.deployed, card, settings)
-    write_text(folder / HISTORY_FILE, history.dumps(state.history, DetectorEpoch))
-    evaluation = outputs.score(network, card, model, data, learning, watcher)
+        threshold = outputs.choose_threshold(head, parts, watcher)
+    card = outputs.make_card(head, plan, learning, state, preprocessing, threshold)
+    model = classifier_outputs.write_model(folder, head.network.deployed, card, settings)
+    write_text(folder / HISTORY_FILE, history.dumps(state.history, head.row))
+    evaluation = outputs.score(head, card, model, data, learning, watcher)
     for part in parts.values():
         part.pixels.close()
     result = DetectorResult(
@@ -130,13 +142,14 @@ def _finish(
         settings=settings,
         plan=plan,
         learning=learning,
-        origin=network.origin.describe(),
+        origin=head.network.origin.describe(),
+        head=head.describe(),
         history=tuple(state.history),
         kept=state.selection.epoch,
         threshold=threshold,
         evaluation=evaluation,
     )
-    outputs.write_reports(result)
+    outputs.write_reports(result, head, state.history)
     list_outputs(run)
     return result
 

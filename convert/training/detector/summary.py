@@ -37,9 +37,9 @@ def _next(result: DetectorResult) -> str:
 
 def _facts(result: DetectorResult) -> list[tuple[str, str]]:
     counts = ", ".join(f"{count} {name}" for name, count in result.learning.counts().items())
-    unknown = "that of run: too few images to choose one"
+    unknown = "the default: too few images to choose one"
     return [
-        ("network", f"{result.plan.choice.describe()}, {result.origin}"),
+        ("network", f"{result.plan.choice.describe()}, {result.head}, {result.origin}"),
         ("images", counts),
         ("weights", f"of epoch {result.kept} of {len(result.history)}"),
         ("threshold", result.threshold.describe() if result.threshold else unknown),
@@ -52,6 +52,8 @@ def _verdict(result: DetectorResult) -> str:
     if found is None:
         return "trained, not tested: no test images were available"
     objects, images = found.measures.metrics.objects, len(found.images)
-    if found.measures.map50.value is None:
+    name, value = found.measures.scores()[0]
+    if value.value is None:
         return f"trained, not tested: the {images} test images show no objects"
-    return f"mAP50 {with_interval(found.measures.map50)} on {images} test images with {objects} objects"
+    counted = f", {said}" if (said := found.measures.counting()) else ""
+    return f"{name} {with_interval(value)}{counted}; on {images} test images with {objects} objects"

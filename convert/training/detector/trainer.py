@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ... import backend
 from ..fit.schedule import Schedule
 from ..network.backbones import blocks
-from .losses import detection_loss
-from .network import DetectorNetwork, taps
+from .object_network import ObjectNetwork
 from .plan import DetectorPlan
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ MAX_GRADIENT = 10.0
 class Trainer:
     """The variables and steps of a training; all of its state can be read and restored."""
 
-    def __init__(self, network: DetectorNetwork, plan: DetectorPlan, steps: int) -> None:
+    def __init__(self, network: ObjectNetwork, plan: DetectorPlan, steps: int) -> None:
         """Prepare the training; ``steps``: number of steps per epoch."""
         tf = backend.tensorflow()
         self.network, self.schedule = network, Schedule(plan.learning_rate, plan.epochs, steps, plan.schedule)
@@ -63,7 +62,7 @@ class Trainer:
             variable.assign(value)
 
     def average(self) -> Arrays:
-        """Return the average of the weights, in the order of ``DetectorNetwork.values``."""
+        """Return the average of the weights, in the order of ``ObjectNetwork.values``."""
         return [variable.numpy().copy() for variable in self._average]
 
     def _state(self) -> list[Any]:
@@ -79,8 +78,7 @@ class Trainer:
             values = [variable.value for variable in trained]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(values)
-                encoded, logits = network.raw(images, training=True)
-                loss = detection_loss(logits, encoded, boxes, classes, network.grid)
+                loss = network.loss(network.raw(images, training=True), boxes, classes)
             gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, values), MAX_GRADIENT)
             done = tf.cast(groups[0][0].iterations, tf.float32)
             # The first steps count less, or the average would remember the random weights for long.
@@ -101,7 +99,7 @@ class Trainer:
         return tf.function(step, autograph=False, input_signature=signature)
 
 
-def trainable_parts(network: DetectorNetwork, plan: DetectorPlan) -> tuple[list[Any], list[Any]]:
+def trainable_parts(network: ObjectNetwork, plan: DetectorPlan) -> tuple[list[Any], list[Any]]:
     """Freeze what is not trained and return the variables of the new layers and of the pretrained ones.
 
     Pretrained batch norm stays in inference mode: the statistics of small batches would be noise.
@@ -117,18 +115,18 @@ def trainable_parts(network: DetectorNetwork, plan: DetectorPlan) -> tuple[list[
     return [one for one in network.raw.trainable_variables if id(one) not in known], pretrained
 
 
-def unfreeze(network: DetectorNetwork) -> None:
+def unfreeze(network: ObjectNetwork) -> None:
     """Make all layers trainable again, as a saved network should be."""
     for layer in network.deployed.layers:
         layer.trainable = True
 
 
-def _frozen_layers(network: DetectorNetwork, top_blocks: int | None) -> frozenset[str]:
+def _frozen_layers(network: ObjectNetwork, top_blocks: int | None) -> frozenset[str]:
     """Return the layers below the trained blocks."""
     names = [layer.name for layer in network.backbone.layers]
     ends = blocks(network.backbone, network.choice.row)
     if top_blocks is None:
-        first = names.index(taps(network.backbone, network.choice.image_size)[0])
+        first = names.index(network.first_trained)
         below = [name for name in ends if names.index(name) < first]
         last = below[-1] if below else names[0]
     else:

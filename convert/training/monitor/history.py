@@ -24,7 +24,7 @@ class EpochRow:
     epoch: int
     """Number of the epoch, from 1, over all phases."""
     phase: str
-    """Name of the phase: head, fine-tune or scratch; detector for a detector, which has only one."""
+    """Name of the phase: head, fine-tune or scratch; a detector has only one: detector, or points."""
     seconds: float
     lr: float
     loss: float
@@ -71,6 +71,21 @@ class DetectorEpoch(EpochRow):
         if self.val_map50 is not None and self.val_map50_95 is not None:
             text += f"  val mAP50 {100 * self.val_map50:.1f} %  mAP50:95 {100 * self.val_map50_95:.1f} %"
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class PointEpoch(EpochRow):
+    """Epoch of a model that finds points; the validation is that of the averaged weights."""
+
+    val_f1: float | None
+    """Best F1 over all thresholds on the validation images, 0..1; None without such images."""
+    applied: str
+    """Augmentation that was actually applied in this epoch."""
+
+    def describe(self) -> str:
+        """Return a line: ``epoch  7  points      2.1 s  loss 0.7199  val F1 78.4 %``."""
+        text = EpochRow.describe(self)
+        return text if self.val_f1 is None else f"{text}  val F1 {100 * self.val_f1:.1f} %"
 
 
 Row = TypeVar("Row", bound=EpochRow)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edgevision.types import Pixels
 
-    from ..monitor.history import DetectorEpoch, Epoch
+    from ..monitor.history import Epoch, EpochRow
 
 WIDTH = 6.4
 """Width in inches; 960 pixels at 150 DPI."""
@@ -66,24 +66,32 @@ def curves(history: Sequence[Epoch], kept: int, path: Path) -> None:
     _save(figure, path)
 
 
-def detector_curves(history: Sequence[DetectorEpoch], kept: int, path: Path) -> None:
-    """Plot the training loss and the validation mAP of a detector over the epochs; the ``kept`` epoch is marked."""
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A measure over the epochs."""
+
+    name: str
+    values: Sequence[float | None]
+    """0..1 for each epoch; None if it was not measured."""
+
+
+def detector_curves(history: Sequence[EpochRow], axis: str, measures: Sequence[Curve], kept: int, path: Path) -> None:
+    """Plot the training loss and the validation of a detector over the epochs; the ``kept`` epoch is marked."""
     figure = _figure(WIDTH, 6.4)
-    loss, precision = figure.subplots(2, 1, sharex=True)
+    loss, validation = figure.subplots(2, 1, sharex=True)
     x = [row.epoch for row in history]
     _line(loss, x, [row.loss for row in history], BLUE, "training")
-    known = [row for row in history if row.val_map50 is not None]
-    at = [row.epoch for row in known]
-    _line(precision, at, [100 * (row.val_map50 or 0.0) for row in known], ORANGE, "mAP50")
-    _line(precision, at, [100 * (row.val_map50_95 or 0.0) for row in known], BLUE, "mAP50:95")
-    for axes in (loss, precision):
+    for measure, color in zip(measures, (ORANGE, BLUE), strict=False):
+        known = [(at, 100 * value) for at, value in zip(x, measure.values, strict=True) if value is not None]
+        _line(validation, [at for at, _ in known], [value for _, value in known], color, measure.name)
+    for axes in (loss, validation):
         axes.axvline(kept, color=GREEN, linewidth=1.2, alpha=0.8)
     loss.set_ylabel("training loss")
-    precision.set_ylabel("validation mAP, %")
-    precision.set_xlabel(f"epoch (the weights of epoch {kept} are kept)")
-    precision.xaxis.get_major_locator().set_params(integer=True)
-    if known:
-        precision.legend(loc="lower right", framealpha=0.9, edgecolor="none")
+    validation.set_ylabel(axis)
+    validation.set_xlabel(f"epoch (the weights of epoch {kept} are kept)")
+    validation.xaxis.get_major_locator().set_params(integer=True)
+    if any(value is not None for measure in measures for value in measure.values):
+        validation.legend(loc="lower right", framealpha=0.9, edgecolor="none")
     _save(figure, path)
 
 
