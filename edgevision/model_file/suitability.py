@@ -30,6 +30,7 @@ MIN_SOUND = 4000
 """Fewest numbers in a row that are taken for sound: a quarter of a second."""
 MASK_ASPECT = 1.25
 """Largest difference between the shapes of a mask and of the input, as a ratio: rounding at a stride of 32."""
+OTHER_MODEL = "use a model that takes one gray or RGB image"
 SHOWN = 6
 """Largest number of tensors in a message."""
 
@@ -101,8 +102,8 @@ def _operators(graph: Graph) -> str | None:
     what = "it is for sound; it " if SOUND_OPERATORS & set(custom) else "it "
     said = f"{what}needs custom operators that the TFLite runtimes do not have: {names}"
     if custom == [POSENET_OPERATOR]:
-        said += "; use the same network without it, such as posenet_mobilenet_v1_075_353_481_quant.tflite"
-    return said
+        return f"{said}; use the same network without it, such as posenet_mobilenet_v1_075_353_481_quant.tflite"
+    return f"{said}; export the same network without them"
 
 
 def _weights(graph: Graph) -> str | None:
@@ -127,25 +128,29 @@ def _weights(graph: Graph) -> str | None:
 
 def _input(inputs: Sequence[TensorSpec], graph: Graph, file: ModelFile) -> str | None:
     if len(inputs) != 1:
-        return f"it needs {len(inputs)} inputs at once ({shapes(inputs)}), but a model gets one image"
+        return (
+            f"it needs {len(inputs)} inputs at once ({shapes(inputs)}), but a model gets one image; export the part that takes "
+            "the image, with the other inputs as constants"
+        )
     spec = inputs[0]
     said = shapes(inputs)
     if spec.dtype == "string":
-        return f"its input is text ({said}), not an image"
+        return f"its input is text ({said}), not an image; {OTHER_MODEL}"
     if _is_sound(spec, graph, file):
-        return f"its input is sound ({said}), not an image"
+        return f"its input is sound ({said}), not an image; {OTHER_MODEL}"
     if len(spec.shape) != 4 and image_input(spec) is None:
-        return f"its input is not an image [1, height, width, channels] but {said} of {spec.dtype}"
+        return f"its input is not an image [1, height, width, channels] but {said} of {spec.dtype}; {OTHER_MODEL}"
     if spec.shape[0] not in (1, -1):
         return f"it takes {spec.shape[0]} images at once ({said}); convert it with a batch size of 1"
     if min(spec.shape[1:]) < 1:
         return f"its input has no fixed size ({said}); convert it with a fixed size"
     if image_input(spec) is None:
         return (
-            f"its input has {spec.shape[3]} channels ({said}); an image has 1 or 3, as the last or the first dimension"
+            f"its input has {spec.shape[3]} channels ({said}), but an image has 1 or 3, as the last or the first dimension; "
+            f"{OTHER_MODEL}"
         )
     if spec.dtype not in IMAGE_TYPES:
-        return f"its input is {spec.dtype} ({said}); an image is given as uint8, int8 or float32"
+        return f"its input is {spec.dtype} ({said}); an image is given as uint8, int8 or float32; convert it with such an input"
     return None
 
 
@@ -165,5 +170,5 @@ def _outputs(file: ModelFile, graph: Graph) -> str | None:
     said = shapes(file.outputs)
     return (
         f"its outputs fit no task ({said}); known are one list of class scores, one mask, one embedding, and the outputs "
-        f"of detectors: {', '.join(LAYOUTS)}"
+        f"of detectors: {', '.join(LAYOUTS)}; export it so that it ends in one of them"
     )

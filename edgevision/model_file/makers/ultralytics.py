@@ -14,6 +14,7 @@ from ...preprocessing.natural import natural_normalization
 from ...records import record
 from ...types import Task
 from ..detector import detector_layouts
+from ..suitability import is_mask_shape
 from .conventions import UNIT, Conventions, Maker
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Ultralytics(Maker):
         name = "" if file.metadata is None else file.metadata.name
         if name.lower().startswith(NAME):
             return "its metadata name it"
+        if any(len(output.shape) == 4 and is_mask_shape(output, file.inputs[0]) for output in file.outputs[:1]):
+            return None  # an image, such as a map of depth, has so many rows by chance
         layouts = {layout.name for layout in detector_layouts(file)}
         return "its outputs have the layout of YOLO" if layouts and layouts <= LAYOUTS else None
 

@@ -260,3 +260,10 @@ def test_yolox_gets_bytes_in_the_upper_left_corner(tmp_path: Path) -> None:
     assert card.detector is not None
     assert (card.detector.layout, rule.mean, rule.std) == ("yolox", (0.0,), (1.0,))
     assert (rule.resize, rule.fill, rule.align, rule.order) == ("letterbox", 114, "top_left", "BGR")
+
+
+def test_image_with_as_many_rows_as_yolo_has_boxes_is_not_yolo(tmp_path: Path) -> None:
+    """A map of depth of a 64x64 image has 64 rows, and YOLO as many boxes at stride 8."""
+    file = model_file.read(put(tmp_path, with_outputs(Input("x", (1, 64, 64, 3)), {"Identity": (1, 64, 64, 1)})))
+    with pytest.raises(BadModel, match="nothing in the file shows how images are prepared for it"):
+        derive(file)
