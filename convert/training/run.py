@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevision.datasets.boxes.open_boxes import find_format
+from edgevision.datasets.dataset import Dataset
 from edgevision.errors import BadInput, GateNotMet
 from edgevision.files import run_folder
 from edgevision.files.atomic import write_text
@@ -32,11 +33,15 @@ from .fit.trials import kept_plan
 from .folder import HISTORY_FILE, list_outputs, open_run, record, require_free, resumable
 from .folder import resumed as resumed
 from .input.splits import DatasetSplits, open_photos, open_sets, prepare, with_unlabeled
+from .linear_probe.choose_method import LINEAR, choose_method, fractions
+from .linear_probe.fit_linear import LinearFit, curve_of, fit_linear
+from .linear_probe.learning_curve import LearningCurve
 from .machine import machine
 from .monitor import history
 from .monitor.history import Epoch
 from .monitor.observer import TrainingObserver
 from .monitor.tensorboard import TensorBoardWatcher
+from .negatives.negative_sets import NegativeSets, open_negatives
 from .network.network import Network, open_network
 from .network.resolve_auto import choose, decide
 from .report import contact_sheets, outputs
@@ -72,6 +77,8 @@ def train(
             raise BadInput(f"{request.photos} has boxes, and --from continues classifiers only; train without --from")
         from .detector.run import train_detector
 
+        if request.settings.negatives is not None:
+            raise BadInput("--negatives is for classifiers; give a detector photos without boxes among the others")
         return train_detector(request, watcher)
     if request.settings.head is not None:
         raise BadInput(
@@ -91,7 +98,9 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
         dataset = open_photos(request.photos, request.settings)
     with watcher.stage("Loading TensorFlow and the weights", None):
         settings = decide(request.settings, watcher)
+        settings = replace(settings, head_method=choose_method(settings, dataset, watcher.note))
         request = replace(request, settings=settings)
+        negatives = _negatives(settings, dataset)
         choice = choose(settings)
         backend.keras()
     with machine(settings) as gpus:
@@ -99,23 +108,48 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
             network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
             if continuation is not None:
                 carry_over(network, continuation.earlier)
-            teacher = open_teacher(settings, network)
+            teacher = None if settings.head_method == LINEAR else open_teacher(settings, network)
         run = open_run(request)
         with run, resumable(run.folder):
             record(run.folder, settings, request.photos)
             known = continuation.earlier.known if continuation is not None else None
-            learning = prepare(dataset, settings, run.folder, watcher, known)
+            learning = prepare(dataset, settings, run.folder, watcher, known, fractions(settings.head_method))
             if teacher is not None:
                 learning = with_unlabeled(learning, watcher)
             plan = make_plan(settings, network, len(learning.train), gpus > 0)
             record(run.folder, settled(settings, plan), request.photos)
-            outputs.announce(network, plan, learning, settings.resize_or("crop"), watcher)
+            outputs.announce(
+                network, plan, learning, settings.resize_or("crop"), settings.head_method == LINEAR, watcher
+            )
             budget = None if plan.time_s is None else TimeBudget(plan.time_s, started, clock)
-            state = _fit(run.folder, network, teacher, plan, learning, settings, budget, watcher)
-            plan = kept_plan(plan, state.tried)
-            record(run.folder, settled(settings, plan, state.epochs), request.photos)
-            result = _finish(run, network, plan, learning, state, request, continuation, watcher)
+            fitted = _fit(run.folder, network, teacher, plan, learning, settings, negatives, budget, watcher)
+            plan = kept_plan(plan, fitted.state.tried)
+            record(run.folder, settled(settings, plan, fitted.state.epochs), request.photos)
+            result = _finish(run, network, plan, learning, fitted, negatives, request, continuation, watcher)
     return result
+
+
+def _negatives(settings: TrainSettings, dataset: Dataset) -> NegativeSets | None:
+    """Return the negatives that the settings name. Raises MissingFile, BadInput."""
+    if settings.negatives is None:
+        return None
+    if dataset.multilabel:
+        raise BadInput(
+            f"--negatives is for one label per image, but images of {dataset.path} have several; put images without a "
+            "label into the photos instead"
+        )
+    return open_negatives(settings.negatives, settings.head_method == LINEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """What training leaves beside the weights of the network."""
+
+    state: State[Epoch]
+    linear: LinearFit | None = None
+    """The linear head; None after training by gradient."""
+    curve: LearningCurve | None = None
+    """What more photos would bring; None if it was not measured."""
 
 
 def _fit(
@@ -125,13 +159,23 @@ def _fit(
     plan: TrainPlan,
     learning: DatasetSplits,
     settings: TrainSettings,
+    negatives: NegativeSets | None,
     budget: TimeBudget | None,
     watcher: TrainingObserver,
-) -> State[Epoch]:
+) -> _Fitted:
+    """Train the network: its head in one step, or in epochs, of which an interrupted run has some behind it."""
+    preprocessing = plan.choice.preprocessing(settings.resize_or("crop"))
+    if settings.head_method == LINEAR:
+        sets = open_sets(learning, preprocessing, settings, folder, watcher)
+        try:
+            linear = fit_linear(network, learning, sets, negatives, plan.seed, watcher)
+        finally:
+            sets.pixels.close()
+        return _Fitted(State[Epoch](temperature=linear.temperature, finished=True), linear, linear.curve)
     state = checkpoint.open_state(folder, Epoch, network.origin.sha256, plan.weights)
     if state.finished:
         network.assign(state.kept_weights or state.weights)
-        return state
+        return _Fitted(state)
     if budget is not None:
         budget.started -= sum(row.seconds for row in state.history)
 
@@ -141,18 +185,18 @@ def _fit(
 
     if settings.tensorboard:
         watcher = TensorBoardWatcher(folder, watcher)
-    preprocessing = plan.choice.preprocessing(settings.resize_or("crop"))
     sets = open_sets(learning, preprocessing, settings, folder, watcher)
     try:
         names = [", ".join(item.labels) for item in learning.train]
         contact_sheets.write_samples(sets.train, names, plan.applied, plan.seed, folder / outputs.SAMPLES_FILE)
+        curve = None if plan.scratch else curve_of(network, learning, sets, plan.seed, watcher)
         if teacher is not None:
             lesson = distill(network, teacher, plan, sets, learning, settings, folder, watcher)
             sets, plan = lesson.sets, lesson.plan
         fit(network, plan, sets, state, Checkpointer(keep), watcher, budget)
     finally:
         sets.pixels.close()
-    return state
+    return _Fitted(state, curve=curve)
 
 
 def _finish(
@@ -160,16 +204,19 @@ def _finish(
     network: Network,
     plan: TrainPlan,
     learning: DatasetSplits,
-    state: State[Epoch],
+    fitted: _Fitted,
+    negatives: NegativeSets | None,
     request: TrainRequest,
     continuation: Continuation | None,
     watcher: TrainingObserver,
 ) -> TrainResult:
     """Write the model, evaluate it on the test images and write the reports."""
-    folder, settings = run.folder, request.settings
+    folder, settings, state = run.folder, request.settings, fitted.state
     deployed = outputs.in_float32(network, settings)
-    card = outputs.make_card(network, plan, learning, state, settings)
-    card, threshold = outputs.with_threshold(deployed, card, learning, watcher)
+    card = outputs.make_card(network, plan, learning, state, settings, fitted.linear, negatives)
+    card, threshold = outputs.with_threshold(
+        deployed, card, learning, fitted.linear, negatives, settings.false_alarms, watcher
+    )
     model_file = outputs.MODEL_FILE
     if continuation is not None:
         card, model_file = continuation.card(card), continuation.model_file
@@ -177,7 +224,7 @@ def _finish(
     write_text(folder / HISTORY_FILE, history.dumps(state.history, Epoch))
     if state.tried:
         write_text(folder / tried.FILE, tried.dumps(state.tried))
-    evaluation = outputs.score(model, learning, request.photos, watcher)
+    evaluation = outputs.score(model, learning, fitted.linear, request.photos, watcher)
     proposal = None
     if continuation is not None:
         proposal, evaluation = continuation.judge(model, learning, evaluation, watcher)
@@ -197,6 +244,8 @@ def _finish(
         tried=tuple(state.tried),
         evaluation=evaluation,
         threshold=threshold,
+        linear=fitted.linear,
+        curve=fitted.curve,
         proposal=proposal,
     )
     outputs.write_reports(result, watcher)

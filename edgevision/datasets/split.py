@@ -55,7 +55,9 @@ class Split:
         present = {item.path: item for item in dataset.items}
         found = tuple(present[path] for path in wanted if path in present)
         if not wanted:
-            raise BadInput(f"the recorded split has no {name} images; it has {_listed(self.counts())}")
+            raise BadInput(
+                f"the recorded split has no {name} images; it has {_listed(self.counts())}; give --split all, or other photos"
+            )
         if not found:
             raise BadInput(
                 f"{dataset.path} has none of the {len(wanted)} {name} images of the recorded split, such as {wanted[0]}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.dataset import Item, Skipped
+from ..datasets.training_images import TrainingImages
 from ..errors import BadModel
 from ..files.run_folder import versions
 from ..log import Log
@@ -152,6 +153,7 @@ def evaluate(
         "scored %d images in %.1f s, %d not usable", len(scored.items), perf_counter() - started, len(scored.skipped)
     )
     negatives = score(scorers, chosen.negatives, lambda done: step(len(chosen.items) + done))
+    negatives, said = _without_known_negatives(subjects, negatives)
     scored, known = _without_training_images(subjects, scored)
     verdicts = [
         _verdict(one, of, scored.items, scores, apart, threshold)
@@ -169,7 +171,12 @@ def evaluate(
         trained_on=trained_on,
         notes=tuple(
             dict.fromkeys(
-                (*(line for of in classes for line in of.notes), *_warning(trained_on), *_constant(verdicts[0].metrics))
+                (
+                    *(line for of in classes for line in of.notes),
+                    *said,
+                    *_warning(trained_on),
+                    *_constant(verdicts[0].metrics),
+                )
             )
         ),
         seconds=perf_counter() - started,
@@ -194,6 +201,18 @@ def _without_training_images(subjects: Sequence[Subject], scored: Scored) -> tup
         return scored, None
     known = _Known(scored.only([at for at, part in enumerate(found) if part]), counts(found), bool(fresh))
     return (scored.only(fresh) if fresh else scored), known
+
+
+def _without_known_negatives(subjects: Sequence[Subject], scored: Scored) -> tuple[Scored, tuple[str, ...]]:
+    """Return the negatives that had no part in making a model, and a note on the others."""
+    paths = [item.path for item in scored.items]
+    found = parts([TrainingImages(one.training_images.digests) for one in subjects], paths, scored.digests, "")
+    fresh = [at for at, part in enumerate(found) if part is None]
+    if len(fresh) == len(found):
+        return scored, ()
+    left_out = len(found) - len(fresh)
+    note = f"left out {left_out} of {len(found)} negatives: the model was made with them"
+    return scored.only(fresh), (note,)
 
 
 def _trained_on(subject: Subject, of: LabelMapping, known: _Known | None, limit: float | None) -> TrainedOn | None:

@@ -57,6 +57,13 @@ def answers(negatives: Scores, background: int | None) -> Scores:
     return found
 
 
+def rejected_scores(negatives: Scores, background: int | None) -> Scores:
+    """Return the best score of each negative, (m,): 0 if the model answers background, which is no false alarm."""
+    best = negatives.max(axis=1)
+    found: Scores = best if background is None else np.where(negatives.argmax(axis=1) == background, 0, best)
+    return found
+
+
 def background_class(labels: Sequence[str]) -> int | None:
     """Return the index of the background class, or None if the model has none."""
     return next((index for index, label in enumerate(labels) if fold(label) == "background"), None)

@@ -9,6 +9,9 @@ from ..datasets.dataset import Item, Skipped
 from ..datasets.training_images import TrainingImages, training_images
 from .scorers import ModelFacts, Scorer
 
+CROSS_VALIDATION = "cross-validation"
+"""Part of images that were each scored by a model made without them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
@@ -21,7 +24,7 @@ class Pictures:
     classes: tuple[str, ...]
     """Sorted class names of the whole dataset. A model without labels takes them if their number fits."""
     split: str = "all"
-    """Evaluated part: train, val, test or all."""
+    """Evaluated part: train, val, test, all or CROSS_VALIDATION."""
     skipped: tuple[Skipped, ...] = ()
     """Files that were skipped before the evaluation."""
     negatives: tuple[Item, ...] = ()

@@ -59,6 +59,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "page": st.sampled_from([PageAddress("127.0.0.1", 8080), PageAddress("::1", 1), PageAddress("pi.local", 65535)]),
     "camera_name": st.sampled_from(["cam", "front-door_2"]),
     "collect_quota": st.integers(1, 10**15),
+    "false_alarms": st.integers(1, 500).map(lambda thousandths: thousandths / 1000),
     "time_s": st.integers(1, 10**6).map(lambda tenths: tenths / 10),
     "track_labels": LABELS,
     "of": LABELS,

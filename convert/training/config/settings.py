@@ -8,7 +8,7 @@ from typing import get_args
 from edgevision.preprocessing.spec import Resize
 from edgevision.settings import MAX_PIXELS, SEED, setting, settings_of
 
-from . import duration
+from . import duration, share
 from .augmentation import FLIPS, PRESETS, Augmentation
 
 SECTIONS = {"data": "Data", "model": "Model", "training": "Training", "augment": "Augmentation", "output": "Output"}
@@ -124,6 +124,14 @@ class TrainSettings:
         "validation images is kept, within an hour (needs Optuna).",
         "Training",
         choices=("fast", "good", "best"),
+    )
+    head_method: str = setting(
+        "auto",
+        "choice",
+        "How to train the last layer: linear, fitted in one step on the frozen network and cross-validated, or by gradient "
+        "in epochs; auto: linear for few photos per class.",
+        "Training",
+        choices=("auto", "linear", "gradient"),
     )
     head_epochs: int | None = setting(
         None,
@@ -302,6 +310,26 @@ class TrainSettings:
         metavar="FOLDER,...",
     )
     max_pixels: int = MAX_PIXELS.field(group="Data")
+    negatives: str | None = setting(
+        None,
+        "text",
+        "Images of none of the classes, a folder or zip, or drawn for a bundled set: they choose the score below which the "
+        "answer is unknown, and teach a linear head.",
+        "Data",
+        auto=True,
+        metavar="FOLDER|drawn",
+        default_text="none",
+    )
+    false_alarms: float = setting(
+        0.01,
+        "text",
+        "With --negatives: share of them that may get an answer other than unknown.",
+        "Data",
+        parse=share.parse,
+        unparse=share.unparse,
+        form=share.FORM,
+        metavar="SHARE",
+    )
     strict: bool = setting(False, "flag", "Stop on any warning of the data check, such as an unreadable image.", "Data")
     cache: str = setting(
         "auto", "choice", "Where to cache preprocessed images.", "Data", choices=("auto", "memory", "disk", "none")

@@ -16,7 +16,7 @@ from edgevision.datasets.check_report import DataReport
 from edgevision.datasets.continued_split import KnownImages, continued_split
 from edgevision.datasets.dataset import Dataset, Item, Skipped, open_dataset
 from edgevision.datasets.split import FILE as SPLIT_FILE
-from edgevision.datasets.split import Split, split
+from edgevision.datasets.split import FRACTIONS, Split, split
 from edgevision.errors import BadInput, GateNotMet
 from edgevision.files import run_folder, strict_json
 from edgevision.files.atomic import write_text
@@ -81,10 +81,12 @@ def prepare(
     folder: Path,
     watcher: TrainingObserver,
     known: KnownImages | None = None,
+    fractions: tuple[float, float, float] = FRACTIONS,
 ) -> DatasetSplits:
     """Check and split the images and record both in the run folder; existing records are reused.
 
-    ``known``: the images of the model that the training continues from, which keep their parts.
+    ``known``: the images of the model that the training continues from, which keep their parts; ``fractions``: otherwise,
+    shares of train, val and test of images that the source does not split.
 
     Raises BadInput, or GateNotMet if ``strict`` is set and there are warnings.
     """
@@ -102,7 +104,7 @@ def prepare(
         raise GateNotMet(f"{dataset.path}: {report.warnings[0]}; --strict allows no warnings")
     checked.usable.require_trainable()
     seed = settings.seed
-    parts = split(dataset, seed, report=report) if known is None else continued_split(report, known, seed)
+    parts = split(dataset, seed, fractions, report) if known is None else continued_split(report, known, seed)
     for line in parts.notes:
         watcher.note(line)
     write_text(folder / DATA_FILE, run_folder.dump(checked.document) + "\n")

@@ -116,6 +116,15 @@ class Head:
 
         return accuracy
 
+    def scores(self, logits: Floats) -> Floats:
+        """Return the scores 0..1 of all classes, (n, classes), for logits (n, outputs)."""
+        z = np.clip(logits.astype(np.float64), -80.0, 80.0)
+        if self.kind == "multiclass":
+            powers = np.exp(z - z.max(axis=1, keepdims=True))
+            return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+        found = np.asarray(1.0 / (1.0 + np.exp(-z)), np.float32)
+        return np.concatenate([1.0 - found, found], axis=1) if self.kind == "binary" else found
+
     def measure(
         self, targets: Floats, logits: Floats, smoothing: float = 0.0
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.evaluation.page import classes_section, headline
+from edgevision.evaluation.records import CROSS_VALIDATION
 from edgevision.files import run_folder
 from edgevision.preprocessing.decode import encode_jpeg
 from edgevision.reporting import html
@@ -42,9 +43,35 @@ def _pictures(result: TrainResult) -> list[Html]:
         html.NOTHING if result.evaluation is None else classes_section(result.evaluation.metrics),
         picture_section(result.folder / "curves.png", "Learning curves", "Loss and accuracy of each epoch.", plot=True),
         picture_section(result.folder / "confusion.png", "Confusion matrix", matrix, _few(result), plot=True),
+        _more_photos(result),
+        _none_of_these(result),
         _worst(result),
         picture_section(result.folder / "samples.png", "Training images", samples),
     ]
+
+
+def _more_photos(result: TrainResult) -> Html:
+    """Return the section on what more photos would bring; nothing if it was not measured."""
+    if result.curve is None:
+        return html.NOTHING
+    which = "the model" if result.linear is not None else "a linear head on the network before fine-tuning"
+    note = (
+        f"Accuracy of {which}: {result.curve.describe()}. Measured by cross-validation on parts of the "
+        f"{result.curve.photos} photos that it learns from; extrapolated by an inverse power law, with 95 % intervals."
+    )
+    return picture_section(result.folder / "learning_curve.png", "What more photos would bring", note, plot=True)
+
+
+def _none_of_these(result: TrainResult) -> Html:
+    """Return the section on negatives; nothing without any."""
+    told = None if result.threshold is None else result.threshold.rejection
+    if told is None:
+        return html.NOTHING
+    note = (
+        f"Best scores of photos of the classes and of negatives ({told.source}); those below the threshold are unknown. A photo "
+        f"scores higher than a negative in {100 * told.auroc:.1f} % of pairs (AUROC). No negative shown here chose the threshold."
+    )
+    return picture_section(result.folder / "negatives.png", "None of these", note, plot=True)
 
 
 def _headline(result: TrainResult) -> Html:
@@ -59,6 +86,8 @@ def _proposal(result: TrainResult) -> Html:
 def _score(evaluation: Evaluation | None) -> Html:
     if evaluation is None:
         return html.join([html.score("not tested"), html.paragraph("no test images were available", "sub")])
+    if evaluation.pictures.split == CROSS_VALIDATION:
+        return headline(evaluation, "photos", "cross-validated: each scored by a head fitted without it")
     return headline(evaluation, "test images", "none of them used in training")
 
 
@@ -72,9 +101,9 @@ def _findings(result: TrainResult) -> Html:
     if result.evaluation is not None:
         judged = result.evaluation.metrics
         if judged.accuracy.high - judged.accuracy.low > 0.1:
-            lines.append(
-                ("warn", "Few test images: the accuracy is only a rough estimate. More images make it precise.")
-            )
+            images = "photos" if result.evaluation.pictures.split == CROSS_VALIDATION else "test images"
+            said = f"Few {images}: the accuracy is only a rough estimate. More images make it precise."
+            lines.append(("warn", said))
     lines.append(_unknown(result.threshold))
     lines += [("warn", line) for line in result.learning.warnings]
     return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
@@ -95,8 +124,9 @@ def _worst(result: TrainResult) -> Html:
         return html.NOTHING
     tiles = worst_tiles(result.evaluation, result.plan.choice.preprocessing(result.settings.resize_or("crop")))
     if not tiles:
-        return html.section("Mistakes", note="None on the test images.")
-    note = "Test images as the network saw them, the most confident mistakes first. Mislabeled images show up here."
+        return html.section("Mistakes", note="None.")
+    images = "Photos" if result.evaluation.pictures.split == CROSS_VALIDATION else "Test images"
+    note = f"{images} as the network saw them, the most confident mistakes first. Mislabeled images show up here."
     return html.section("Most confidently wrong", html.tiles(_tile(path, tile) for path, tile in tiles), note=note)
 
 
@@ -115,8 +145,7 @@ def _details(result: TrainResult) -> Html:
         ["images", counts],
         ["skipped", f"{len(learning.skipped)} files"],
         ["input", plan.choice.preprocessing(result.settings.resize_or("crop")).describe()],
-        *([phase, text] for phase, text in _phases(result)),
-        ["weights kept", f"epoch {result.kept} of {len(result.history)}"],
+        *_training(result),
         ["scores", _scores(result)],
         ["seed", str(plan.seed)],
         ["versions", ", ".join(f"{name} {version}" for name, version in run_folder.versions().items())],
@@ -138,10 +167,19 @@ def _tried(result: TrainResult) -> Html:
     return html.section("What was tried", html.table(names, [row.cells() for row in result.tried]), note=note)
 
 
+def _training(result: TrainResult) -> list[list[str]]:
+    """Return the rows on how the weights were found."""
+    if result.linear is not None:
+        return [["training", result.linear.describe()]]
+    kept = ["weights kept", f"epoch {result.kept} of {len(result.history)}"]
+    return [*([phase, text] for phase, text in _phases(result)), kept]
+
+
 def _scores(result: TrainResult) -> str:
+    images = "validation images" if result.linear is None else "cross-validated photos"
     if result.temperature is None:
-        return "not calibrated: too few validation images"
-    return f"calibrated on the validation images (temperature {result.temperature:.2f})"
+        return f"not calibrated: too few {images}"
+    return f"calibrated on the {images} (temperature {result.temperature:.2f})"
 
 
 def _phases(result: TrainResult) -> list[tuple[str, str]]:

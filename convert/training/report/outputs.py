@@ -23,8 +23,11 @@ from ..fit.checkpoint import State
 from ..fit.early_stopping import MIN_VALIDATION_IMAGES
 from ..fit.plan import TrainPlan
 from ..input.splits import DatasetSplits
+from ..linear_probe.cross_validated import cross_validated
+from ..linear_probe.fit_linear import LinearFit
 from ..monitor.history import Epoch, overfitting
 from ..monitor.observer import TrainingObserver
+from ..negatives.negative_sets import NegativeSets
 from ..network.backbones import BackboneSpec
 from ..network.initial_weights import Origin
 from ..network.network import Network, open_network
@@ -39,6 +42,7 @@ MODEL_FILE, H5_FILE, LABELS_FILE = "model.keras", "model.h5", "labels.txt"
 METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
 CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
 SAMPLES_FILE, WORST_FILE = "samples.png", "worst.png"
+LEARNING_CURVE_FILE, NEGATIVES_FILE = "learning_curve.png", "negatives.png"
 H5_CARD_FILE = "model.card.json"
 FILES = (
     MODEL_FILE,
@@ -49,6 +53,8 @@ FILES = (
     REPORT_FILE,
     CURVES_FILE,
     CONFUSION_FILE,
+    LEARNING_CURVE_FILE,
+    NEGATIVES_FILE,
     SAMPLES_FILE,
     WORST_FILE,
 )
@@ -56,9 +62,14 @@ FILES = (
 
 
 def announce(
-    network: Network, plan: TrainPlan, learning: DatasetSplits, resize: Resize, watcher: TrainingObserver
+    network: Network,
+    plan: TrainPlan,
+    learning: DatasetSplits,
+    resize: Resize,
+    linear: bool,
+    watcher: TrainingObserver,
 ) -> None:
-    """Report the planned training to the user."""
+    """Report the planned training to the user. ``linear``: whether it needs no epochs."""
     counts = ", ".join(f"{count} {name}" for name, count in learning.counts().items())
     watcher.note(learning.goal.describe())
     watcher.note(f"{plan.choice.describe()}, {network.origin.describe()}; images: {counts}")
@@ -67,19 +78,27 @@ def announce(
     row = plan.choice.row
     if row.warning and not plan.choice.minimalistic:
         watcher.note(row.warning)
+    if linear:
+        return
     if len(learning.val) < MIN_VALIDATION_IMAGES:
         few = f"only {len(learning.val)} validation images" if learning.val else "no validation images"
         watcher.note(f"{few}, too few to choose the best epoch: the weights of the last epoch are kept")
 
 
 def make_card(
-    network: Network, plan: TrainPlan, learning: DatasetSplits, state: State[Epoch], settings: TrainSettings
+    network: Network,
+    plan: TrainPlan,
+    learning: DatasetSplits,
+    state: State[Epoch],
+    settings: TrainSettings,
+    linear: LinearFit | None,
+    negatives: NegativeSets | None,
 ) -> ModelCard:
     """Return the model card; it contains no local paths."""
     choice = plan.choice
     kept = state.history[state.selection.epoch - 1] if state.selection.epoch else None
     training = {
-        "data": data_record(learning),
+        "data": data_record(learning, negatives),
         "backbone": backbone_record(choice, network.origin),
         "epochs": len(state.history),
         "phases": list(dict.fromkeys(row.phase for row in state.history)),
@@ -88,6 +107,7 @@ def make_card(
         if kept is None
         else {"epoch": kept.epoch, "val_loss": kept.val_loss, "val_accuracy": kept.val_accuracy},
         "temperature": state.temperature,
+        "head": None if linear is None else linear.to_json(),
         "seed": plan.seed,
     }
     return ModelCard(
@@ -102,13 +122,13 @@ def make_card(
     )
 
 
-def data_record(learning: DatasetSplits) -> dict[str, Any]:
+def data_record(learning: DatasetSplits, negatives: NegativeSets | None = None) -> dict[str, Any]:
     """Return the record of the images in a model card."""
     return {
         "fingerprint": learning.fingerprint,
         "pictures": learning.counts(),
         "layout": learning.dataset.layout,
-        "images": _images(learning),
+        "images": _images(learning, negatives),
     }
 
 
@@ -124,13 +144,16 @@ def backbone_record(choice: BackboneSpec, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _images(learning: DatasetSplits) -> dict[str, Any] | None:
-    """Return the record by which other commands recognize the images that made the model, and those that tested it."""
-    learned = (*learning.train, *learning.unlabeled)
-    if len(learned) + len(learning.val) > MAX_IMAGES:
+def _images(learning: DatasetSplits, negatives: NegativeSets | None) -> dict[str, Any] | None:
+    """Return the record by which other commands recognize the images that made the model, and those that tested it.
+
+    Negatives that taught it or chose its threshold are among those that made it.
+    """
+    taught, chose = (negatives.teach, negatives.choose) if negatives else ((), ())
+    made = ((*learning.train, *learning.unlabeled, *taught), (*learning.val, *chose))
+    if sum(map(len, made)) > MAX_IMAGES:
         return None
-    parts = (learned, learning.val, learning.test)
-    train, val, test = ([sha256(item.data()).hexdigest() for item in items] for items in parts)
+    train, val, test = ([sha256(item.data()).hexdigest() for item in items] for items in (*made, learning.test))
     return card_entry(train, val, test)
 
 
@@ -146,16 +169,23 @@ def write_model(folder: Path, deployed: Any, card: ModelCard, settings: TrainSet
 
 
 def with_threshold(
-    deployed: Any, card: ModelCard, learning: DatasetSplits, watcher: TrainingObserver
+    deployed: Any,
+    card: ModelCard,
+    learning: DatasetSplits,
+    linear: LinearFit | None,
+    negatives: NegativeSets | None,
+    wanted: float,
+    watcher: TrainingObserver,
 ) -> tuple[ModelCard, ChosenThreshold | None]:
     """Return the card with the threshold below which the model answers "unknown", and that threshold.
 
     It is None if there are too few images to choose it on.
     """
     with watcher.stage("Choosing the threshold", None):
-        found = choose_threshold(deployed, card, learning)
+        found = choose_threshold(deployed, card, learning, linear, negatives, wanted)
     if found is None:
-        few = f"it needs {FEW_IMAGES} validation images with right answers"
+        kind = "validation" if linear is None else "cross-validated"
+        few = f"it needs {FEW_IMAGES} {kind} images with right answers"
         watcher.note(f'no threshold for "unknown": {few}; every image gets an answer unless run gets --threshold')
         return card, None
     return card.with_(threshold=found.value, training={**(card.training or {}), "threshold": found.to_json()}), found
@@ -173,8 +203,17 @@ def save_h5(model: Any, card: ModelCard, path: Path) -> None:
     write_text(path.with_suffix(".card.json"), card.dumps() + "\n")
 
 
-def score(model: Path, learning: DatasetSplits, photos: Path, watcher: TrainingObserver) -> Evaluation | None:
-    """Evaluate the saved model on the test images, which were not used in training; None if there are none."""
+def score(
+    model: Path, learning: DatasetSplits, linear: LinearFit | None, photos: Path, watcher: TrainingObserver
+) -> Evaluation | None:
+    """Evaluate the saved model on the test images, which were not used in training.
+
+    Without any, return the cross-validation of its linear head; None if there is neither.
+    """
+    if not learning.test and linear is not None and (found := cross_validated(model, linear, learning, photos)):
+        for line in found.notes:
+            watcher.note(line)
+        return found
     if not learning.test:
         watcher.note("no test images: the accuracy of the model is not known; add images or a test/ folder")
         return None
@@ -192,6 +231,10 @@ def write_reports(result: TrainResult, watcher: TrainingObserver) -> None:
     folder, evaluation = result.folder, result.evaluation
     if result.history:
         plots.curves(result.history, result.kept, folder / CURVES_FILE)
+    if result.curve is not None:
+        plots.learning_curve(result.curve, folder / LEARNING_CURVE_FILE)
+    if result.threshold is not None and (told := result.threshold.rejection):
+        plots.score_histogram(told.photos, told.negatives, result.threshold.value, folder / NEGATIVES_FILE)
     if evaluation is not None:
         write_text(folder / METRICS_FILE, run_folder.dump(evaluation.to_json()) + "\n")
         judged = evaluation.metrics

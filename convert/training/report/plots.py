@@ -16,8 +16,11 @@ from edgevision.files.atomic import write_bytes
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    Floats = npt.NDArray[np.float32]
+
     from edgevision.types import Pixels
 
+    from ..linear_probe.learning_curve import LearningCurve
     from ..monitor.history import Epoch, EpochRow
 
 WIDTH = 6.4
@@ -123,6 +126,44 @@ def confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], path: Path) 
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.grid(False)
+    _save(figure, path)
+
+
+def learning_curve(curve: LearningCurve, path: Path) -> None:
+    """Plot the accuracy over the number of photos: measured, and extrapolated with its interval."""
+    figure = _figure(WIDTH, 4.0)
+    axes = figure.subplots()
+    for points, color, label in ((curve.measured, BLUE, "cross-validated"), (curve.predicted, ORANGE, "extrapolated")):
+        x, y = [point.photos for point in points], [100 * point.accuracy for point in points]
+        below = [100 * (point.accuracy - point.low) for point in points]
+        above = [100 * (point.high - point.accuracy) for point in points]
+        axes.errorbar(
+            x, y, [below, above], color=color, marker="o", markersize=4, linewidth=1.8, capsize=3, label=label
+        )
+    axes.set_xscale("log", base=2)
+    shown = [point.photos for point in (*curve.measured, *curve.predicted)]
+    axes.set_xticks(shown, [str(count) for count in shown])
+    axes.minorticks_off()
+    axes.set_xlabel("photos")
+    axes.set_ylabel("accuracy, %")
+    axes.legend(loc="lower right", framealpha=0.9, edgecolor="none")
+    _save(figure, path)
+
+
+def score_histogram(photos: Floats, negatives: Floats, threshold: float, path: Path) -> None:
+    """Plot the best scores of photos of the classes and of negatives, each as a share of its kind; (n,) and (m,)."""
+    figure = _figure(WIDTH, 3.6)
+    axes, edges = figure.subplots(), np.linspace(0.0, 1.0, 21)
+    for scores, color, label in (
+        (photos, BLUE, f"{len(photos)} photos"),
+        (negatives, ORANGE, f"{len(negatives)} negatives"),
+    ):
+        shares = 100 * np.histogram(scores, edges)[0] / max(1, len(scores))
+        axes.stairs(shares, edges, color=color, fill=True, alpha=0.45, label=label)
+    axes.axvline(threshold, color=INK, linewidth=1.4, linestyle=(0, (4, 3)), label=f"threshold {threshold:.3g}")
+    axes.set_xlabel("best score")
+    axes.set_ylabel("share, %")
+    axes.legend(loc="upper center", framealpha=0.9, edgecolor="none")
     _save(figure, path)
 
 

@@ -14,6 +14,8 @@ from ..continuation.proposal import Proposal
 from ..fit.plan import TrainPlan
 from ..fit.tried import Tried
 from ..input.splits import DatasetSplits
+from ..linear_probe.fit_linear import LinearFit
+from ..linear_probe.learning_curve import LearningCurve
 from ..monitor import history
 from ..network.backbones import CNN
 from .unknown_threshold import ChosenThreshold
@@ -48,9 +50,13 @@ class TrainResult:
     tried: tuple[Tried, ...]
     """The settings that were tried with quality ``best``; empty otherwise."""
     evaluation: Evaluation | None
-    """Evaluation on the test images, or None if there were none."""
+    """Evaluation on the test images; without any, by cross-validation of a linear head; None if there was neither."""
     threshold: ChosenThreshold | None
     """The score below which the model answers "unknown"; None if there were too few images to choose it on."""
+    linear: LinearFit | None = None
+    """The linear head that was fitted in one step; None after training by gradient."""
+    curve: LearningCurve | None = None
+    """What more photos would bring, for a linear head on the network before fine-tuning; None if it was not measured."""
     proposal: Proposal | None = None
     """Whether the model may replace the one that it continues from; None for a training that continues from none."""
 
@@ -74,6 +80,8 @@ class TrainResult:
             "weights": self.origin,
             "pictures": self.learning.counts(),
             "epochs": len(self.history),
+            "head": None if self.linear is None else self.linear.to_json(),
+            "learning_curve": None if self.curve is None else self.curve.to_json(),
             "threshold": None if self.threshold is None else self.threshold.to_json(),
             "proposal": None if self.proposal is None else self.proposal.to_json(),
             "metrics": None if self.evaluation is None else self.evaluation.to_json(),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgevision.evaluation import tables as evaluation_tables
 from edgevision.evaluation.intervals import is_rough
+from edgevision.evaluation.records import CROSS_VALIDATION
 from edgevision.next_command import command
 from edgevision.reporting.terminal import table
 
@@ -14,6 +15,7 @@ from ...images.counts import MIN_COUNT
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ..linear_probe.learning_curve import LearningCurve
     from .result import TrainResult
 
 
@@ -45,17 +47,24 @@ def _facts(result: TrainResult) -> list[tuple[str, str]]:
         ("network", f"{result.plan.choice.describe()}, {result.origin}"),
         ("classes", result.learning.goal.describe()),
         ("images", counts),
-        ("weights", f"of epoch {result.kept} of {len(result.history)}"),
+        ("weights", result.linear.describe() if result.linear else f"of epoch {result.kept} of {len(result.history)}"),
+        *([("more photos", _more_photos(result.curve, result.linear is not None))] if result.curve else []),
         ("unknown", result.threshold.describe() if result.threshold else "never: too few images to choose a threshold"),
         ("report", str(result.folder / "report.html")),
     ]
 
 
+def _more_photos(curve: LearningCurve, linear: bool) -> str:
+    return curve.describe() + ("" if linear else " (of a linear head, before fine-tuning)")
+
+
 def _verdict(result: TrainResult) -> str:
     if result.evaluation is None:
         return "trained, not tested: no test images were available"
-    value = result.evaluation.metrics.accuracy
+    value, images = result.evaluation.metrics.accuracy, "test images"
     right = "with all labels correct" if result.evaluation.metrics.multilabel else "correct"
+    if result.evaluation.pictures.split == CROSS_VALIDATION:
+        images, right = "photos", f"{right} in cross-validation (each scored by a head fitted without it)"
     if is_rough(value):
-        return f"{evaluation_tables.percent(value)} test images {right}"
-    return f"{evaluation_tables.percent(value)} of {value.total} test images {right}"
+        return f"{evaluation_tables.percent(value)} {images} {right}"
+    return f"{evaluation_tables.percent(value)} of {value.total} {images} {right}"

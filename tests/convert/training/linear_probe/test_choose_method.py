@@ -1,0 +1,71 @@
+"""When a linear head is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edgevision.convert.training.config.settings import TrainSettings
+from edgevision.convert.training.linear_probe.choose_method import (
+    FEW_PER_CLASS,
+    GRADIENT,
+    LINEAR,
+    choose_method,
+    photos_per_class,
+)
+
+from edgevision.datasets.dataset import Dataset, Item
+from edgevision.errors import BadInput
+
+STARTER = TrainSettings(weights="starter", backbone="mobilenet_v2")
+
+
+def photos(count: int, test: int = 0) -> Dataset:
+    """Return a set of ``count`` photos to learn from and ``test`` held-out ones per class."""
+    source: Any = None
+    items = [
+        Item(f"{name}/{number}.jpg", (name,), "test" if number < test else "train" if test else None, source)
+        for name in ("cat", "dog")
+        for number in range(count + test)
+    ]
+    return Dataset(Path("photos"), "class folders", tuple(items), ("cat", "dog"), False)
+
+
+def test_few_photos_get_a_linear_head_with_the_reason() -> None:
+    said: list[str] = []
+    assert choose_method(STARTER, photos(FEW_PER_CLASS), said.append) == LINEAR
+    assert len(said) == 1 and f"{FEW_PER_CLASS} photos per class" in said[0] and "--head-method gradient" in said[0]
+    assert choose_method(STARTER, photos(FEW_PER_CLASS + 1), said.append) == GRADIENT
+    assert len(said) == 1
+
+
+def test_held_out_photos_do_not_count() -> None:
+    assert photos_per_class(photos(7, test=100)) == 7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 3},
+        {"head_epochs": 0},
+        {"fine_tune_blocks": 2},
+        {"features": "live"},
+        {"weights": "none"},
+        {"backbone": "cnn"},
+    ],
+)
+def test_settings_of_epochs_and_random_weights_mean_gradient(change: dict[str, Any]) -> None:
+    assert choose_method(replace(STARTER, **change), photos(5), pytest.fail) == GRADIENT
+
+
+def test_given_method_is_kept() -> None:
+    for method, count in ((LINEAR, 500), (GRADIENT, 5)):
+        assert choose_method(replace(STARTER, head_method=method), photos(count), pytest.fail) == method
+
+
+def test_linear_head_on_random_weights_is_refused() -> None:
+    for change in ({"weights": "none"}, {"backbone": "cnn"}):
+        with pytest.raises(BadInput, match=r"--head-method linear needs a pretrained network"):
+            choose_method(replace(STARTER, head_method=LINEAR, **change), photos(5), pytest.fail)
