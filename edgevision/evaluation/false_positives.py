@@ -58,7 +58,7 @@ def answers(negatives: Scores, background: int | None) -> Scores:
 
 
 def rejected_scores(negatives: Scores, background: int | None) -> Scores:
-    """Return the best score of each negative, (m,): 0 if the model answers background, which is no false alarm."""
+    """Return the best score of each negative, (m,): 0 if the model answers background, which is not a false alarm."""
     best = negatives.max(axis=1)
     found: Scores = best if background is None else np.where(negatives.argmax(axis=1) == background, 0, best)
     return found

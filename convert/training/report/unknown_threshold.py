@@ -53,7 +53,7 @@ class ChosenThreshold:
     parts: tuple[str, ...]
     """Parts of the split that these are from."""
     rejection: Rejection | None = None
-    """How negatives fare, if there are any: they chose the threshold."""
+    """What negatives are answered, if there are any: they chose the threshold."""
 
     def describe(self) -> str:
         """Return a sentence for the user."""
