@@ -70,7 +70,9 @@ def threshold_for(scores: Floats, wanted: float) -> float:
     allowed = math.floor(wanted * len(scores) + 1e-9)
     first_rejected = float(np.sort(scores)[::-1][allowed])
     step = math.floor(STEPS * first_rejected) + 1
-    if np.float32(step / STEPS) <= np.float32(first_rejected):  # a score that is a multiple of 1/STEPS in single precision
+    if np.float32(step / STEPS) <= np.float32(
+        first_rejected
+    ):  # a score that is a multiple of 1/STEPS in single precision
         step += 1
     return min(1.0, step / STEPS)
 
