@@ -37,17 +37,27 @@ VALUES = {
     "int": st.integers(8, 64),
     "float": st.floats(0.1, 0.9),
     "flag": st.booleans(),
-    "text": st.text(min_size=1, max_size=30).filter(lambda text: text != "auto" and text.isprintable()),
+    "text": st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=30).filter(
+        lambda text: text != "auto"
+    ),
+    "texts": st.lists(st.text("ab/ .-é", min_size=1, max_size=30), min_size=1, max_size=3).map(tuple),
     "ints": st.lists(st.integers(1, 512), min_size=1, max_size=8).map(tuple),
 }
+
+
+SPECIAL = {
+    "cell_size": st.integers(4, 32),
+    "time_s": st.floats(1.0, 1e6).map(lambda x: round(x, 6)),
+    "false_alarms": st.integers(1, 500).map(lambda thousandths: thousandths / 1000),
+}
+"""Settings with limits of their own, or parsed from a text."""
 
 
 @st.composite
 def _settings(draw: st.DrawFn) -> TrainSettings:
     chosen = {}
     for name, option in SETTINGS.items():
-        kind = st.sampled_from(option.choices) if option.kind == "choice" else VALUES[option.kind]
-        kind = st.floats(1.0, 1e6).map(lambda x: round(x, 6)) if name == "time_s" else kind
+        kind = st.sampled_from(option.choices) if option.kind == "choice" else SPECIAL.get(name) or VALUES[option.kind]
         chosen[name] = draw(st.none() | kind if option.auto else kind)
     return TrainSettings(**chosen)
 
