@@ -9,10 +9,10 @@ from ..errors import BadModel
 from ..output_layouts.registry import LAYOUTS
 from ..preprocessing.image_input import image_input
 from ..tflite.detection_op import DETECTION_OPERATOR
-from ..tflite.outputs import mask_kind
 from ..tflite.schema import COMPILED_OPERATOR
 from .cell_grid import is_cell_shape
 from .detector import detector_layouts, readable_layouts
+from .mask_shape import is_mask_shape
 
 if TYPE_CHECKING:
     from ..tflite.graph import Graph
@@ -28,8 +28,6 @@ IMAGE_TYPES = ("uint8", "int8", "int16", "float32", "float16")
 SOUND_OPERATORS = frozenset(("AudioSpectrogram", "Mfcc", "RFFT2D"))
 MIN_SOUND = 4000
 """Fewest numbers in a row that are taken for sound: a quarter of a second."""
-MASK_ASPECT = 1.25
-"""Largest difference between the shapes of a mask and of the input, as a ratio: rounding at a stride of 32."""
 OTHER_MODEL = "use a model that takes one gray or RGB image"
 SHOWN = 6
 """Largest number of tensors in a message."""
@@ -68,19 +66,6 @@ def fitting_tasks(file: ModelFile, graph: Graph) -> tuple[Task, ...]:
         if is_cell_shape(output, file.inputs[0])
         else ("segmentation", "embedding")
     )
-
-
-def is_mask_shape(output: TensorSpec, image: TensorSpec) -> bool:
-    """Return whether an output has the shape of a mask over the input, of any resolution."""
-    try:
-        mask_kind(output)
-    except BadModel:
-        return False
-    (height, width), size = output.shape[1:3], image_input(image)
-    if size is None or min(height, width) < 1:
-        return size is not None  # a mask whose size is not fixed
-    ratio = (height / width) / (size.height / size.width)
-    return max(ratio, 1 / ratio) <= MASK_ASPECT and height > 1 and width > 1
 
 
 def shapes(specs: Sequence[TensorSpec]) -> str:

@@ -14,7 +14,7 @@ from ...preprocessing.natural import natural_normalization
 from ...records import record
 from ...types import Task
 from ..detector import detector_layouts
-from ..suitability import is_mask_shape
+from ..mask_shape import is_mask_shape
 from .conventions import UNIT, Conventions, Maker
 
 if TYPE_CHECKING:
