@@ -49,6 +49,8 @@ class Int8Detector:
     comparison: DetectorFidelity
     selftest: GeneratedDetectorSelfTest | None
     """None if the detector found nothing in any generated image, and for points."""
+    unit: str
+    """What it finds: boxes or points."""
 
 
 def make_int8_detector(
@@ -81,7 +83,8 @@ def make_int8_detector(
     if grid is not None:
         with stages.stage("selftest", "Generating the self-test", TRIALS):
             test = _selftest(finished, card, options.seed, stages)
-    return Int8Detector(finished, len(whole), repaired, heldout, comparison, test)
+    unit = "points" if grid is None else "boxes"
+    return Int8Detector(finished, len(whole), repaired, heldout, comparison, test, unit)
 
 
 def _finished(flatbuffer: bytes, grid: CellGrid | None) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgevision.datasets.dataset import Skipped as SkippedItem
-from edgevision.evaluation.detection.points.evaluate import PointEvaluation
 
 from .build_detector import Int8Detector
 from .build_int8 import Int8Model
@@ -54,7 +53,7 @@ def detector_notes(calibration: CalibrationSet, made: Int8Detector, options: Con
     if agreement is not None and agreement.value is not None and agreement.value < MIN_AGREEMENT:
         advice = "use --effort normal" if options.effort in ("none", "low") else "use --effort high"
         found.append(
-            f"{WARNING}only {100 * agreement.value:.1f} % of the {_finds(made)} of float and int8 have a partner, so the "
+            f"{WARNING}only {100 * agreement.value:.1f} % of the {made.unit} of float and int8 have a partner, so the "
             f"model differs from the trained one; {advice}, or more calibration images"
         )
     found += _rendered(calibration, options)
@@ -76,16 +75,11 @@ def detector_notes(calibration: CalibrationSet, made: Int8Detector, options: Con
         )
     if made.repair is not None and made.repair.note is not None:
         found.append(f"not repaired: {made.repair.note}")
-    if made.selftest is None:
+    if made.selftest is None and made.unit == "boxes":
         found.append(
             "no self-test: the detector found nothing in any generated image, so a device cannot check its results"
         )
     return tuple(found)
-
-
-def _finds(made: Int8Detector) -> str:
-    """Return what a detector finds: boxes or points."""
-    return "points" if isinstance(made.comparison.evaluation, PointEvaluation) else "boxes"
 
 
 def _rendered(calibration: CalibrationSet, options: ConvertOptions) -> list[str]:

@@ -69,6 +69,7 @@ def test_summary_and_page_name_points(report: DetectorConvertReport) -> None:
     assert "points of float and int8 have a partner" in rows["same points"]
     assert rows["F1"].startswith("float 100.0 %") and "count off by 0.00" in rows["counting"]
     assert "points before" in rows["repair"] and "DETECTION" not in rows["operators"].upper()
+    assert not any("self-test" in note for note in report.notes) and rows["self-test"].startswith("none")
     assert report.page_path is not None
     text = report.page_path.read_text(encoding="utf-8")
     assert "% same points" in text and "mAP50" not in text
