@@ -81,8 +81,8 @@ class TrainPlan:
 
     @property
     def scratch(self) -> bool:
-        """True if the whole network is trained from random weights."""
-        return self.weights == NONE
+        """True if the whole network is trained in one phase: from random weights, or a ``cnn``, which has no blocks."""
+        return self.weights == NONE or self.choice.backbone == CNN
 
     @property
     def applied(self) -> Augmentation:
@@ -136,7 +136,7 @@ def check_settings(settings: TrainSettings) -> None:
 def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: bool) -> TrainPlan:
     """Return the plan for a training set of ``pictures`` images. It does not depend on the free memory."""
     choice = network.choice
-    scratch = settings.weights == NONE
+    scratch = settings.weights == NONE or choice.backbone == CNN
     once = not scratch and settings.features == "once"
     blocks = 0 if choice.backbone == CNN else _blocks(settings, network, once)
     copies = settings.augment_copies or _copies(network, blocks, pictures, once)
