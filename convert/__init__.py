@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from .report.detector_record import DetectorConvertReport
     from .report.record import ConvertReport
     from .source_model.preprocessing_options import PreprocessingOptions
+    from .training.anomaly.result import AnomalyResult
     from .training.api import train
     from .training.config.settings import TrainSettings
     from .training.detector.result import DetectorResult
     from .training.report.result import TrainResult
 
 __all__ = [
+    "AnomalyResult",
     "ConvertOptions",
     "ConvertReport",
     "DetectorConvertReport",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 _MODULES = {
     # Imported when a name is first used: a conversion does not load what only a training needs.
+    "AnomalyResult": ".training.anomaly.result",
     "ConvertOptions": ".options",
     "ConvertReport": ".report.record",
     "DetectorConvertReport": ".report.detector_record",

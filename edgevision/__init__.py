@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         VerifyFailed,
         WriteFailed,
     )
+    from .evaluation.anomaly import AnomalyEvaluation
     from .evaluation.api import evaluate
     from .evaluation.detection.evaluate import DetectorEvaluation
     from .evaluation.detection.points.evaluate import PointEvaluation
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from .model_file.card import ModelCard
     from .model_file.model_file import ModelFile
     from .preprocessing.spec import Preprocessing
-    from .types import Detection, Frame, Keypoint, Label, LineCount, Point, Prediction, Region, ZoneOccupancy
+    from .types import Anomaly, Detection, Frame, Keypoint, Label, LineCount, Point, Prediction, Region, ZoneOccupancy
 
 # OpenCV reads this when it is first imported, in whichever module. It stops a PNG of a few kilobytes from claiming gigabytes
 # of memory.
@@ -51,6 +52,8 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 
 __version__ = "0.1.0"
 __all__ = [
+    "Anomaly",
+    "AnomalyEvaluation",
     "BadImage",
     "BadInput",
     "BadModel",
@@ -96,6 +99,8 @@ __all__ = [
 ]
 _MODULES = {
     # Imported when a name is first used, so that `import edgevision` and `edgevision --help` load neither NumPy nor a runtime.
+    "Anomaly": ".types",
+    "AnomalyEvaluation": ".evaluation.anomaly",
     "Detection": ".types",
     "DetectorEvaluation": ".evaluation.detection.evaluate",
     "PointEvaluation": ".evaluation.detection.points.evaluate",

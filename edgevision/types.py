@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Order = Literal["RGB", "BGR", "GRAY"]
 DEFAULT_MAX_PIXELS, HIGHEST_MAX_PIXELS = 100_000_000, 1 << 28
 """Default and highest limit of the pixels of an image that is decoded; the highest is the limit of OpenCV itself."""
-Task = Literal["classification", "multilabel", "detection", "segmentation", "points", "embedding"]
+Task = Literal["classification", "multilabel", "detection", "segmentation", "points", "embedding", "anomaly"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +181,23 @@ class Region:
     """Number of mask pixels of the class."""
 
 
+@record
+class Anomaly:
+    """How unusual a frame is, compared with good images."""
+
+    score: float
+    """Score of the most unusual patch, 0..1; 0.5 is the limit that the training set."""
+    threshold: float
+    """Score from which the frame is anomalous, 0..1."""
+    box: tuple[float, float, float, float] | None
+    """Left, top, right and bottom of the unusual part, in pixels of the frame; None if nothing reaches the threshold."""
+
+    @property
+    def is_anomalous(self) -> bool:
+        """Whether the score reaches the threshold."""
+        return self.score >= self.threshold
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """A model's prediction for one frame. Only the fields of its task are filled."""
@@ -200,6 +217,10 @@ class Prediction:
     that the model saw."""
     embedding: tuple[float, ...] = ()
     """Feature vector of an embedding model."""
+    anomaly: Anomaly | None = None
+    """How unusual the frame is, of a model for anomalies."""
+    heat: npt.NDArray[np.float32] | None = None
+    """Score of each patch, 0..1, (rows, columns) over the whole frame, of a model for anomalies."""
     counts: tuple[LineCount, ...] = ()
     """What crossed each counting line so far in this run."""
     zones: tuple[ZoneOccupancy, ...] = ()

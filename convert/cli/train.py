@@ -47,14 +47,17 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
 
     With --from RUN, continue from a deployed model with the photos collected since.
 
-    If the photos have boxes (Pascal VOC, COCO, YOLO and others), train a detector.
+    If the photos have boxes (Pascal VOC, COCO, YOLO and others), train a detector. With --task anomaly, PHOTOS shows good
+    things alone.
     """
     from edgevision.cli.terminal import show
 
+    from ..training.anomaly.result import AnomalyResult
     from ..training.detector import summary as detector_summary
     from ..training.detector.result import DetectorResult
     from ..training.monitor.observer import TrainingObserver
     from ..training.report import summary
+    from ..training.report.result import TrainResult
     from ..training.run import train as run
     from .train_progress import TerminalObserver
 
@@ -64,14 +67,16 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
     if as_json:
         say_json(result.to_json())
     else:
-        if isinstance(result, DetectorResult):
+        if isinstance(result, AnomalyResult):
+            tables, lines = [], result.lines()
+        elif isinstance(result, DetectorResult):
             tables, lines = detector_summary.tables(result), detector_summary.lines(result)
         else:
             tables, lines = summary.tables(result), summary.lines(result)
         show(*tables)
         for line in lines:
             say(line)
-    proposal = None if isinstance(result, DetectorResult) else result.proposal
+    proposal = result.proposal if isinstance(result, TrainResult) else None
     if proposal is not None and not proposal.accepted:
         raise GateNotMet(proposal.message())
 

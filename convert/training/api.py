@@ -8,6 +8,7 @@ from edgevision.errors import UsageError, missing_dependencies
 from edgevision.log import Log
 from edgevision.settings import validated
 
+from .anomaly.result import AnomalyResult
 from .config.request import TrainRequest
 from .config.settings import TrainSettings
 from .detector.result import DetectorResult
@@ -29,7 +30,7 @@ def train(
     output: str | Path | None = None,
     overwrite: bool = False,
     resume: str | Path | None = None,
-) -> TrainResult | DetectorResult:
+) -> TrainResult | DetectorResult | AnomalyResult:
     """Train a classifier on labeled photos, or a detector on photos with boxes, and write a run folder.
 
     The folder has model.keras, metrics, history, plots and a report. Notes and one line per epoch go to the logger
@@ -46,7 +47,7 @@ def train(
 
     Returns:
         The paths, the history and, if there were test images, the evaluation on them; a DetectorResult for photos with
-        boxes.
+        boxes, an AnomalyResult for the task anomaly.
 
     Raises:
         UsageError: Neither photos nor a run folder to resume is given, or both are.

@@ -48,6 +48,7 @@ from .report import contact_sheets, outputs
 from .report.result import TrainResult
 
 if TYPE_CHECKING:
+    from .anomaly.result import AnomalyResult
     from .detector.result import DetectorResult
 
 log = Log("edgevision.train")
@@ -55,7 +56,7 @@ log = Log("edgevision.train")
 
 def train(
     request: TrainRequest, watcher: TrainingObserver, clock: Callable[[], float] = time.monotonic
-) -> TrainResult | DetectorResult:
+) -> TrainResult | DetectorResult | AnomalyResult:
     """Train a classifier on a folder of photos, or a detector if they have boxes, and write a run folder.
 
     Args:
@@ -72,6 +73,10 @@ def train(
     """
     require_free(request)
     set_max_pixels(request.settings.max_pixels)
+    if request.settings.task == "anomaly":
+        from .anomaly.run import train_anomaly
+
+        return train_anomaly(request, watcher)
     if find_format(request.photos) is not None:
         if request.settings.from_run is not None:
             raise BadInput(f"{request.photos} has boxes, and --from continues classifiers only; train without --from")

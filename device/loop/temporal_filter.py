@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgevision.model_file.card import ModelCard
     from edgevision.postprocessing.temporal import Change, Decision, Decisions, Policy
-    from edgevision.types import Frame, Prediction, Task
+    from edgevision.types import Anomaly, Frame, Label, Prediction, Task
 
 CANDIDATES = 32
 """Labels averaged per frame: beyond a classifier's best 32, scores are below 1/32 and count as 0."""
@@ -84,12 +84,26 @@ class TemporalFilter:
         if self._smooth > 1:
             decision = self._decide(frame, prediction)
             labels, self._told = decision.means, decision.changes
+        anomaly = None if prediction.anomaly is None else self._anomaly(frame, prediction, labels)
         return replace(
             prediction,
+            anomaly=anomaly,
             labels=tuple(label for label in labels if self._is_shown(label.score))[: self._top],
             objects=tuple(found for found in prediction.objects if self._is_shown(found.score)),
             points=tuple(found for found in prediction.points if self._is_shown(found.score)),
         )
+
+    def _anomaly(self, frame: Frame, prediction: Prediction, labels: tuple[Label, ...]) -> Anomaly:
+        """Return the anomaly at the shown threshold: the model was asked with a lower one, and about one frame."""
+        from edgevision.postprocessing.anomaly import box_around_peak
+        from edgevision.types import Anomaly
+
+        found, limit = prediction.anomaly, self.shown_threshold
+        assert found is not None
+        score = labels[0].score if labels and self._smooth > 1 else found.score
+        heat = prediction.heat
+        box = None if heat is None or score < limit else box_around_peak(heat, limit, (frame.width, frame.height))
+        return Anomaly(score, limit, box)
 
     def changes(self, frame: Frame, prediction: Prediction) -> tuple[Change, ...]:
         """Return what came or went with a frame already shown; ``prediction``: as returned by the model."""

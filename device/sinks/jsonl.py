@@ -14,7 +14,10 @@ from ..telemetry.run_stats import STAGES, THEN
 from .line_writer import LineWriter
 
 if TYPE_CHECKING:
-    from edgevision.types import Detection, Frame, Label, Pixels, Point, Prediction
+    import numpy as np
+    import numpy.typing as npt
+
+    from edgevision.types import Anomaly, Detection, Frame, Label, Pixels, Point, Prediction
 
     from ..stream.events import Event, Unreadable
 
@@ -137,9 +140,26 @@ def _answer(prediction: Prediction, masks: bool) -> dict[str, Any]:
     if prediction.task == "segmentation":
         regions = [{"index": r.index, "name": r.name, "area": r.area, "pixels": r.pixels} for r in prediction.regions]
         return {"regions": regions} | _mask(prediction.mask, masks)
+    if prediction.anomaly is not None:
+        return _anomaly(prediction.anomaly, prediction.heat if masks else None) | {"labels": labels}
     if prediction.task == "embedding":
         return {"embedding": list(prediction.embedding), "labels": labels}
     return {"labels": labels}
+
+
+def _anomaly(found: Anomaly, heat: npt.NDArray[np.float32] | None) -> dict[str, Any]:
+    """Return how unusual a frame is, with its heat map row by row if it is wanted."""
+    record: dict[str, Any] = {
+        "score": found.score,
+        "threshold": found.threshold,
+        "is_anomalous": found.is_anomalous,
+        "box": None if found.box is None else list(found.box),
+    }
+    if heat is not None:
+        rows, columns = heat.shape
+        scores = [round(float(score), 3) for score in heat.reshape(-1)]
+        record["heat"] = {"width": columns, "height": rows, "scores": scores}
+    return {"anomaly": record}
 
 
 def _point(found: Point) -> dict[str, Any]:

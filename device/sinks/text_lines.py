@@ -91,6 +91,10 @@ def counts(prediction: Prediction) -> list[str]:
 
 
 def _seen(prediction: Prediction) -> str:
+    if prediction.anomaly is not None:
+        found = prediction.anomaly
+        where = "" if found.box is None else f" at {','.join(f'{edge:.0f}' for edge in found.box)}"
+        return f"anomaly {found.score:.2f}{where}" if found.is_anomalous else f"good ({found.score:.2f})"
     if prediction.objects:
         return "; ".join(
             f"{printable(o.title)} {o.score:.2f} at {','.join(f'{edge:.0f}' for edge in o.box)}"

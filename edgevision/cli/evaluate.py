@@ -28,7 +28,7 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
 
     PHOTOS: a folder with one subfolder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
     For a detector, or a model that finds points: a folder or zip with boxes, as Pascal VOC, COCO, YOLO and others write
-    them.
+    them. For a model of the task anomaly: a folder with good/ and a folder for each kind of defect.
     """
     from ..evaluation.opening import open_models
     from .terminal import bar
@@ -39,6 +39,11 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
         from .evaluate_detector import evaluate_detector
 
         evaluate_detector(request, models, as_json, quiet)
+        return
+    if models.task == "anomaly":
+        from .evaluate_anomaly import evaluate_anomaly
+
+        evaluate_anomaly(request, models, as_json, quiet)
         return
     from ..evaluation.request import prepare, run
 

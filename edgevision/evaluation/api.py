@@ -17,6 +17,7 @@ from .options import EvaluateOptions, Part
 from .request import prepare
 
 if TYPE_CHECKING:
+    from .anomaly import AnomalyEvaluation
     from .detection.evaluate import DetectorEvaluation
     from .detection.points.evaluate import PointEvaluation
 
@@ -37,7 +38,7 @@ def evaluate(
     limit: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     progress: Callable[[int], None] | None = None,
-) -> Evaluation | DetectorEvaluation | PointEvaluation:
+) -> Evaluation | DetectorEvaluation | PointEvaluation | AnomalyEvaluation:
     """Measure how well a model recognizes labeled photos, and optionally compare it with a second model.
 
     Writes no files, unlike ``edgevision evaluate``, which makes a run folder.
@@ -60,7 +61,8 @@ def evaluate(
 
     Returns:
         The measures of the model, such as ``metrics.accuracy``, and the differences between the models; for a detector a
-        DetectorEvaluation, with ``measures.map50``; for a model that finds points a PointEvaluation, with ``measures.f1``.
+        DetectorEvaluation, with ``measures.map50``; for a model that finds points a PointEvaluation, with ``measures.f1``; for
+        a model that finds anomalies an AnomalyEvaluation, with ``auc``.
 
     Raises:
         MissingFile: A model or the photos do not exist.
@@ -88,6 +90,10 @@ def evaluate(
     try:
         if models.task in ("detection", "points"):
             return _evaluate_objects(request, models, progress or _ignore)
+        if models.task == "anomaly":
+            from .anomaly import evaluate_anomaly, find_images
+
+            return evaluate_anomaly(request, models, find_images(request.photos), progress or _ignore)
         inputs = prepare(request, models)
         done = evaluate_subject(
             inputs.subject, inputs.pictures, other=inputs.other, threshold=threshold, step=progress or _ignore

@@ -110,6 +110,24 @@ class DriftReference:
 
 
 @record
+class AnomalyReference:
+    """What good images are for a model that finds anomalies."""
+
+    patches: int
+    """Number of patches in the core set."""
+    limit: float
+    """Distance to the nearest of them at which the score is 0.5, above 0."""
+    held_out: int
+    """Number of good images, not in the core set, that set the limit."""
+    false_alarm_rate: float
+    """Share of good images, 0..1, that may exceed the limit at most, on average."""
+
+    def __post_init__(self) -> None:
+        if self.patches < 1 or not self.limit > 0:
+            raise ValueError(f"anomaly: expected patches and a limit above 0, got {self.patches} and {self.limit:g}")
+
+
+@record
 class ModelCard:
     """Description of a model, stored in its file. Training and conversion records are JSON objects without host paths."""
 
@@ -135,6 +153,8 @@ class ModelCard:
     """The extra embedding output; None if there is none, and for the task embedding, whose only output is the vector."""
     detector: DetectorOutput | None = None
     """How a detector's raw outputs are read; None to recognize it from the outputs."""
+    anomaly: AnomalyReference | None = None
+    """What good images are; only for the task anomaly."""
     drift: DriftReference | None = None
     """What the model answers for its calibration images; None if it was not recorded."""
     training: dict[str, Any] | None = None
@@ -181,6 +201,7 @@ class ModelCard:
             "detector_selftest": None if test is None or isinstance(test, SelfTest) else test.to_json(),
             "embedding": None if self.embedding is None else asdict(self.embedding),
             "detector": None if self.detector is None else asdict(self.detector),
+            "anomaly": None if self.anomaly is None else asdict(self.anomaly),
             "drift": None if self.drift is None else asdict(self.drift),
             "training": self.training,
             "quantization": self.quantization,
@@ -243,6 +264,7 @@ def _from_json(value: dict[str, Any]) -> ModelCard:
         selftest=_selftest(value.get("selftest")) or _detector_selftest(value.get("detector_selftest")),
         embedding=_embedding(value.get("embedding")),
         detector=_detector(value.get("detector")),
+        anomaly=_anomaly(value.get("anomaly")),
         drift=_drift(value.get("drift")),
         training=_record(value, "training"),
         quantization=_record(value, "quantization"),
@@ -293,6 +315,18 @@ def _embedding(value: object) -> EmbeddingOutput | None:
         strict_json.whole(found["output"], "embedding.output", 1, MAX_OUTPUTS - 1),
         _text(found["tensor"], "embedding.tensor"),
         strict_json.whole(found["size"], "embedding.size", 1, MAX_EMBEDDING),
+    )
+
+
+def _anomaly(value: object) -> AnomalyReference | None:
+    if value is None:
+        return None
+    found = strict_json.fields(value, "anomaly")
+    return AnomalyReference(
+        strict_json.whole(found["patches"], "anomaly.patches", 1, MAX_LABELS),
+        strict_json.real(found["limit"], "anomaly.limit", 0, 1e9),
+        strict_json.whole(found["held_out"], "anomaly.held_out", 0, 10**9),
+        strict_json.real(found["false_alarm_rate"], "anomaly.false_alarm_rate", 0, 1),
     )
 
 

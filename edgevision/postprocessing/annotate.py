@@ -34,6 +34,8 @@ MAX_LINES = 8
 DARK, SHAPES = (0, 0, 0), (255, 255, 255)
 """Colors of the outline of everything, and of lines and zones."""
 SHAPE_PAPER = (48, 48, 48)
+HOT = (235, 40, 30)
+"""Color of what is unusual."""
 UNKNOWN_PAPER = (96, 96, 96)
 BACKGROUND = "background"
 """Name of the class that is not colored."""
@@ -50,6 +52,8 @@ def annotate(frame: Frame, prediction: Prediction) -> Frame:
     pen = _Pen(canvas, bgr=frame.order == "BGR")
     if prediction.mask is not None:
         pen.mask(prediction.mask, uncoloured=frozenset(r.index for r in prediction.regions if r.name == BACKGROUND))
+    if prediction.anomaly is not None and prediction.heat is not None:
+        pen.heat(prediction.heat, prediction.anomaly.threshold)
     for zone in prediction.zones:
         pen.zone(zone.corners)
     for line in prediction.counts:
@@ -96,6 +100,20 @@ class _Pen:
         opacity = np.where(_edges(full, self.stroke), 1.0, MASK_OPACITY)[..., np.newaxis].astype(np.float32)
         mixed = self.canvas * (1.0 - opacity) + table[full] * opacity
         np.copyto(self.canvas, np.rint(mixed).astype(np.uint8), where=~plain[..., np.newaxis])
+
+    def heat(self, heat: npt.NDArray[np.float32], threshold: float) -> None:
+        """Color what is unusual in red, the more the higher its score; outline what reaches the threshold."""
+        rows, columns = (nearest_pixels(*sides) for sides in zip(heat.shape, (self.height, self.width), strict=True))
+        smooth = cv2.blur(
+            heat[rows[:, np.newaxis], columns], (self.width // heat.shape[1] | 1, self.height // heat.shape[0] | 1)
+        )
+        opacity = np.clip((smooth - 0.9 * threshold) / max(1e-6, 1.0 - 0.9 * threshold), 0, 1)[..., np.newaxis]
+        hot = np.array(self._order(HOT), np.float32)
+        np.copyto(self.canvas, np.rint(self.canvas * (1 - opacity) + hot * opacity).astype(np.uint8))
+        outlines, _ = cv2.findContours(
+            (smooth >= threshold).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        )
+        cv2.drawContours(self.canvas, outlines, -1, self._order(HOT), self.stroke, cv2.LINE_AA)
 
     def object_mask(self, mask: Pixels, found: Detection, factor: int) -> None:
         """Color an object in its class's color; its edge is opaque. Only the pixels of its box are touched."""
@@ -235,6 +253,15 @@ def _lines(prediction: Prediction) -> list[tuple[str, str, Colour]]:
     if prediction.task in ("classification", "multilabel"):
         found = [(item.name, f" {item.score:.2f}", colour(item.index)) for item in prediction.labels]
         return found or [("unknown", "", UNKNOWN_PAPER)]
+    if prediction.anomaly is not None:
+        found_ = prediction.anomaly
+        return [
+            (
+                "anomaly" if found_.is_anomalous else "good",
+                f" {found_.score:.2f}",
+                HOT if found_.is_anomalous else UNKNOWN_PAPER,
+            )
+        ]
     shown = [region for region in prediction.regions if region.name != BACKGROUND]
     regions = [(region.name, f" {region.area:.0%}", colour(region.index)) for region in shown]
     counts = [(one.name, f" {one.forward} forward, {one.backward} backward", SHAPE_PAPER) for one in prediction.counts]

@@ -21,6 +21,7 @@ DECODERS: dict[Task, str] = {
     "points": "points:PointsDecoder",
     "segmentation": "segmentation:SegmentationDecoder",
     "embedding": "embedding:EmbeddingDecoder",
+    "anomaly": "anomaly:AnomalyDecoder",
 }
 """Module in this package and class, by task."""
 
@@ -49,6 +50,8 @@ def read_facts(file: ModelFile, task: Task) -> OutputFacts:
         from ..tflite.detection_op import result_outputs
 
         return OutputFacts(file.metadata, file.files, result_outputs(file.flatbuffer))
+    if task == "anomaly":
+        return OutputFacts(file.metadata, file.files)
     # For other tasks, all that the metadata says beyond the card is in associated files that we did not write.
     others = any(name not in (ENTRY, LABELS) and not name.endswith((".png", ".tflite", ".bin")) for name in file.files)
     return OutputFacts(file.metadata, file.files) if others else OutputFacts()

@@ -10,6 +10,7 @@ from typing import Any, assert_type
 import numpy as np
 import numpy.typing as npt
 from edgevision.convert import (
+    AnomalyResult,
     ConvertOptions,
     ConvertReport,
     DetectorConvertReport,
@@ -25,6 +26,8 @@ from edgevision.device import Event, RunSummary, Sink, Source, Unreadable, open_
 
 import edgevision
 from edgevision import (
+    Anomaly,
+    AnomalyEvaluation,
     BadImage,
     BadInput,
     BadModel,
@@ -178,7 +181,7 @@ def file_facts(path: Path) -> dict[str, Any]:
 
 def make(photos: Path, folder: Path) -> tuple[ConvertReport | DetectorConvertReport, float | None]:
     settings = TrainSettings(backbone="mobilenet_v2", epochs=5, augment="strong", seed=1)
-    trained: TrainResult | DetectorResult = train(photos, settings, runs=folder)
+    trained: TrainResult | DetectorResult | AnomalyResult = train(photos, settings, runs=folder)
     options = ConvertOptions(
         model=trained.model,
         calibration=photos,
@@ -192,7 +195,15 @@ def make(photos: Path, folder: Path) -> tuple[ConvertReport | DetectorConvertRep
     return report, measured(done)
 
 
-def measured(done: Evaluation | DetectorEvaluation | PointEvaluation) -> float | None:
+def unusual(found: Anomaly) -> tuple[float, float, float, float] | None:
+    print(found.score, found.threshold)
+    return found.box if found.is_anomalous else None
+
+
+def measured(done: Evaluation | DetectorEvaluation | PointEvaluation | AnomalyEvaluation) -> float | None:
+    if isinstance(done, AnomalyEvaluation):
+        print(done.auc.low, done.auc.high, done.false_alarms.count, done.found.count)
+        return done.auc.value
     if isinstance(done, DetectorEvaluation):
         print(done.measures.map50.low, done.measures.map50.high)
         return done.measures.map50.value

@@ -36,6 +36,13 @@ _AMOUNT = {"low": 0.0, "high": 0.9, "auto": True}
 class TrainSettings:
     """Settings of a training; None means ``auto``, chosen by the data and the machine."""
 
+    task: str = setting(
+        "auto",
+        "choice",
+        "auto: a classifier, or a detector if the photos have boxes. anomaly: find what is unlike photos of good things.",
+        "Model",
+        choices=("auto", "anomaly"),
+    )
     backbone: str = setting(
         "auto",
         "choice",
@@ -252,6 +259,14 @@ class TrainSettings:
         "Training",
         choices=("auto", "float32", "mixed"),
     )
+    core_patches: int = setting(
+        512,
+        "int",
+        "Number of patches of good photos to compare with (--task anomaly).",
+        "Training",
+        low=1,
+        high=20_000,
+    )
     seed: int = SEED.field(
         group="Training", help="Random seed; the same seed gives the same result on the same machine."
     )
@@ -323,7 +338,8 @@ class TrainSettings:
     false_alarms: float = setting(
         0.01,
         "text",
-        "With --negatives: share of them that may get an answer other than unknown.",
+        "With --negatives: share of them that may get an answer other than unknown; with --task anomaly: share of good images that "
+        "may be called anomalous.",
         "Data",
         parse=share.parse,
         unparse=share.unparse,

@@ -82,7 +82,7 @@ function refuse(reason) {
 /** Choose whether the device draws boxes, masks and labels onto the images; `task`: of the model. */
 export function startLive(task) {
   const choice = remembered("overlay");
-  annotated = choice ? choice === "1" : ["detection", "points", "segmentation"].includes(task);
+  annotated = choice ? choice === "1" : ["detection", "points", "segmentation", "anomaly"].includes(task);
   const show = () => $("overlay").setAttribute("aria-pressed", String(annotated));
   $("overlay").onclick = () => {
     annotated = !annotated;

@@ -1,0 +1,67 @@
+"""TensorFlow Lite's converter: from a TensorFlow function with a static shape to a float or int8 flatbuffer."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+from edgevision.errors import BadModel
+from edgevision.log import Log
+
+from . import backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import numpy as np
+    import numpy.typing as npt
+
+    Sample = list[npt.NDArray[np.float32]]
+
+log = Log("edgevision.convert")
+
+
+def int8_flatbuffer(graph: Any, samples: Callable[[], Iterable[Sample]]) -> bytes:
+    """Convert a function to int8 with uint8 input and output. Raises BadModel if an operator cannot be quantized.
+
+    ``samples`` yields the normalized inputs that set the ranges. The weights of each dense layer have one scale, which all
+    runtimes support (TFLite Micro and NNAPI reject one scale per channel).
+    """
+    tf = backend.tensorflow()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = samples
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.uint8
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    return _convert(converter, "cannot be quantized to int8")
+
+
+def float_flatbuffer(graph: Any) -> bytes:
+    """Convert a function without quantization. Raises BadModel."""
+    converter = backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([graph])
+    return _convert(converter, "cannot be converted to TFLite")
+
+
+def _convert(converter: Any, failed: str) -> bytes:
+    failure: Exception | None = None
+    with backend.quiet() as native:
+        try:
+            result = bytes(converter.convert())
+        # The converter raises ConverterError, RuntimeError, ValueError and others, and names the operator only in its
+        # native log, which is readable once ``quiet`` ends.
+        except Exception as error:
+            failure = error
+    if failure is not None:
+        raise BadModel(f"this model {failed}: {reason(failure, native.reason())}") from failure
+    log.debug("the converter wrote %.2f MB", len(result) / 1e6)
+    gc.collect()
+    return result
+
+
+def reason(error: Exception, native: str) -> str:
+    """Return what is wrong, from an error of TensorFlow and its native log."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if "error:" in line or "is neither a custom op" in line), None)
+    return (told or native or (lines[0] if lines else type(error).__name__))[:300]

@@ -1,0 +1,1 @@
+"""Training of a model that finds anomalies, from photos of good things alone."""
