@@ -41,10 +41,8 @@ log = Log("edgevision.train")
 PASSES = 12_000
 """Limit of images, with copies, that the teacher sees: three minutes for an EfficientNet-Lite0 on two idle cores."""
 MIN_COPIES, MAX_COPIES = 2, 8
-SHOWN, MIN_EPOCHS = 48, 4
+SHOWN, MIN_EPOCHS = 30, 4
 """How often a student sees each image by default, and fewest epochs, each of which shows all copies."""
-RATE_FACTOR = 2.0
-"""Default learning rate as a multiple of that without a teacher."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,12 +91,11 @@ def distill(
 
 
 def _patient(plan: TrainPlan, settings: TrainSettings, student: Network, copies: int) -> TrainPlan:
-    """Return the plan with what is not given chosen for a taught network, which hardly overfits: longer, at a higher rate."""
+    """Return the plan with what is not given chosen for a taught network, which can learn for longer."""
     epochs = max(MIN_EPOCHS, round(SHOWN / copies)) if settings.epochs is None else plan.epochs
-    rate = plan.learning_rate * RATE_FACTOR if settings.learning_rate is None else plan.learning_rate
     top_only = plan.once and plan.fine_tune_blocks > 0 and settings.fine_tune_blocks is None
     blocks = student.block_count if top_only else plan.fine_tune_blocks
-    return replace(plan, epochs=epochs, learning_rate=rate, fine_tune_blocks=blocks, once=False)
+    return replace(plan, epochs=epochs, fine_tune_blocks=blocks, once=False)
 
 
 def _teach(

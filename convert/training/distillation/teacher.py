@@ -14,6 +14,7 @@ from edgevision.preprocessing.spec import Resize
 from ...keras_files import weight_arrays
 from ...keras_files.scan import scan
 from ..config.settings import TrainSettings
+from ..fit.plan import FAST
 from ..network import pip_weights
 from ..network.backbones import BACKBONES, BackboneSpec
 from ..network.head import Head
@@ -58,7 +59,8 @@ def open_teacher(settings: TrainSettings, student: Network) -> Teacher | None:
         return None
     if settings.teacher != AUTO:
         return _restored(Path(settings.teacher), student.goal, resize)
-    if settings.weights == NONE or not pip_weights.available(AUTO_BACKBONE):
+    head_only = settings.quality == FAST or settings.epochs == 0 or settings.fine_tune_blocks == 0
+    if head_only or settings.weights == NONE or not pip_weights.available(AUTO_BACKBONE):
         return None
     row = BACKBONES[AUTO_BACKBONE]
     side = max(row.image_size, -(-student.choice.image_size // row.size_step) * row.size_step)

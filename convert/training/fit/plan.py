@@ -94,10 +94,13 @@ class TrainPlan:
         return 1 if self.scratch else max(1, round(EPOCH_PICTURES / max(1, pictures)))
 
     def taught_by(self, teacher: str, temperature: float) -> TrainPlan:
-        """Return the plan for copies that are augmented already, with the soft targets of a teacher."""
+        """Return the plan for copies that are augmented already, with the soft targets of a teacher.
+
+        They are still mirrored in each epoch, which hardly changes the teacher's answer and doubles what the student sees.
+        """
         return replace(
             self,
-            augmentation=Augmentation(),
+            augmentation=Augmentation(flip=self.augmentation.flip),
             augment_copies=1,
             label_smoothing=0.0,
             taught=teacher,

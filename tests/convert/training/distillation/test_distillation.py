@@ -134,6 +134,8 @@ def test_auto_teaches_small_pretrained_networks_only(monkeypatch: pytest.MonkeyP
     assert open_teacher(TrainSettings(), large) is None
     assert open_teacher(TrainSettings(weights="none"), small) is None
     assert open_teacher(TrainSettings(weights="starter", teacher="none"), small) is None
+    for head_only in ({"quality": "fast"}, {"epochs": 0}, {"fine_tune_blocks": 0}):
+        assert open_teacher(TrainSettings(weights="starter", **head_only), small) is None
     monkeypatch.setattr(pip_weights.PipWeights, "find", lambda row: None)
     assert open_teacher(TrainSettings(weights="starter"), small) is None
 

