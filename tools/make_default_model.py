@@ -51,7 +51,6 @@ SETTINGS = TrainSettings(
     features="once",
     augment_copies=2,
     class_weights="none",
-    teacher="none",
 )
 CHOICE = BackboneSpec(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, starter_weights.ALPHA)
 

@@ -180,10 +180,10 @@ class TrainSettings:
         auto=True,
     )
     teacher: str = setting(
-        "auto",
+        "none",
         "text",
-        "Larger network whose answers a classifier learns: auto (an installed efficientnet_lite0 for a network of less than "
-        "half its size), none, or a model.keras of edgevision train with the same classes.",
+        "Larger network whose answers a classifier learns: none, auto (an installed efficientnet_lite0 for a network of less "
+        "than half its size), or a model.keras of edgevision train with the same classes.",
         "Training",
         metavar="NAME|FILE",
     )

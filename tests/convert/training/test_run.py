@@ -323,7 +323,6 @@ def two_phases(base: Path) -> TrainSettings:
         epochs=3,
         fine_tune_blocks=2,
         augment_copies=2,
-        teacher="none",
     )
 
 

@@ -126,18 +126,19 @@ def test_auto_teaches_small_pretrained_networks_only(monkeypatch: pytest.MonkeyP
     from edgevision.convert.training.network.network import open_network
 
     goal = goal_of(("a", "b", "c"), False)
+    asked = TrainSettings(weights="starter", teacher="auto")
     small = open_network(BackboneSpec("mobilenet_v2", 96, 0.35), goal, "none", 0.1)
-    taught = open_teacher(TrainSettings(weights="starter"), small)
+    taught = open_teacher(asked, small)
     assert taught is not None and not taught.trained
     assert taught.network.choice == BackboneSpec("efficientnet_lite0", 224)
     large = open_network(BackboneSpec("efficientnet_lite0", 64), goal, "none", 0.1)
-    assert open_teacher(TrainSettings(), large) is None
-    assert open_teacher(TrainSettings(weights="none"), small) is None
-    assert open_teacher(TrainSettings(weights="starter", teacher="none"), small) is None
-    for head_only in ({"quality": "fast"}, {"epochs": 0}, {"fine_tune_blocks": 0}):
-        assert open_teacher(TrainSettings(weights="starter", **head_only), small) is None
-    monkeypatch.setattr(pip_weights.PipWeights, "find", lambda row: None)
+    assert open_teacher(replace(asked, weights="imagenet"), large) is None
+    assert open_teacher(replace(asked, weights="none"), small) is None
     assert open_teacher(TrainSettings(weights="starter"), small) is None
+    for head_only in ({"quality": "fast"}, {"epochs": 0}, {"fine_tune_blocks": 0}):
+        assert open_teacher(replace(asked, **head_only), small) is None
+    monkeypatch.setattr(pip_weights.PipWeights, "find", lambda row: None)
+    assert open_teacher(asked, small) is None
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
