@@ -42,10 +42,12 @@ class Recipe:
 
 RECIPES = {
     "default": Recipe("`edgevision train`"),
-    "frozen": Recipe("head only", {"fine_tune_blocks": 0}),
+    "untaught": Recipe("without a teacher", {"teacher": "none"}),
+    "frozen": Recipe("head only", {"quality": "fast", "teacher": "none"}),
+    "best": Recipe("`--quality best`", {"quality": "best"}),
     "former": Recipe(
         "top blocks on features computed once",
-        {"features": "once", "epochs": 15, "learning_rate": 2e-4, "augment": "light"},
+        {"features": "once", "epochs": 15, "learning_rate": 2e-4, "augment": "light", "teacher": "none"},
     ),
     "tutorial": Recipe("Keras tutorial", tutorial=True),
 }
