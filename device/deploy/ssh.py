@@ -20,6 +20,8 @@ from edgevision.files import strict_json
 from edgevision.files.scratch import scratch_folder
 from edgevision.log import Log
 
+from ..system.ssh_messages import connection_problem, reason
+
 log = Log("edgevision.deploy")
 CONNECT_S = 15
 COMMAND_S = 120.0
@@ -36,17 +38,6 @@ import json, sys
 sys.stdout.write(json.dumps(main(json.loads(sys.stdin.buffer.readline()))))
 """
 """Follows the text of a program: its argument is the next line."""
-SAID = (
-    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "its host key has changed: it was set up again, or something stands in between; "
-     "if you know why, remove the old key with: ssh-keygen -R {host}"),
-    ("Host key verification failed", "its host key is not known; check it once with: ssh {host}"),
-    ("Permission denied", "it refuses this user or key; try: ssh {host}"),
-    ("Could not resolve hostname", "no such host; check the name, or use its IP address"),
-    ("Connection refused", "it answers, but has no SSH server; enable SSH in raspi-config"),
-    ("timed out", "no answer; is it switched on and in the same network?"),
-    ("No route to host", "no answer; is it switched on and in the same network?"),
-)  # fmt: skip
-"""What ssh says -> what it means."""
 
 
 class Device:
@@ -131,13 +122,10 @@ def connect(host: str, port: int | None = None, identity: Path | None = None) ->
             )
 
 
-def unreachable(host: str, said: str) -> RemoteUnreachable:
+def unreachable(host: str, said: str) -> EdgeVisionError:
     """Return the error for what ssh wrote on its standard error."""
-    for sign, meaning in SAID:
-        if sign in said:
-            return RemoteUnreachable(f"cannot reach {host}: {meaning.format(host=host)}")
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return RemoteUnreachable(f"cannot reach {host}: {lines[-1] if lines else 'ssh failed without a message'}")
+    known = connection_problem(host, host.rpartition("@")[2], said)
+    return RemoteUnreachable(f"cannot reach {host}: {reason(said)}") if known is None else known
 
 
 def _check(host: str) -> None:

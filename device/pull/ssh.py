@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgevision import children
-from edgevision.errors import BadInput, EdgeVisionError, MissingDependency, RemoteUnreachable, one_line
+from edgevision.errors import BadInput, EdgeVisionError, MissingDependency, RemoteUnreachable
 from edgevision.files.scratch import scratch_folder
 from edgevision.input_file import read_file
 
+from ..system.ssh_messages import connection_problem, reason
 from .address import RemoteFolder
 
 CONNECT_S = 10
@@ -148,32 +149,12 @@ def size_of(folder: Path) -> int:
 def problem(login: Login, said: str) -> EdgeVisionError:
     """Return what the messages of ssh, sftp or rsync mean to the user."""
     host, name = login.remote.login, login.remote.host
-    if "HOST IDENTIFICATION HAS CHANGED" in said:
-        return EdgeVisionError(
-            f"refused: the host key of {name} has changed, so that this may be another machine; if you reinstalled it, run "
-            f"ssh-keygen -R {name}, then ssh {host}, and compare its fingerprint"
-        )
-    if "Host key verification failed" in said or "host key is known" in said:
-        return EdgeVisionError(
-            f"the host key of {name} is not known; run ssh {host} once, compare its fingerprint and accept it"
-        )
-    if "Could not resolve hostname" in said:
-        return RemoteUnreachable(f"no device called {name} in the network; check the name, or give its address")
-    if "Permission denied (" in said or "Too many authentication failures" in said:
-        return EdgeVisionError(f"{host} accepts none of your keys; run ssh-copy-id {host}")
-    if any(one in said for one in ("Connection refused", "timed out", "No route to host", "Network is unreachable")):
-        return RemoteUnreachable(f"cannot reach {name}: {_reason(said)}; check that it is on and its ssh is enabled")
+    if (known := connection_problem(host, name, said)) is not None:
+        return known
     if "No such file or directory" in said or ("not found" in said and login.remote.path in said):
         return EdgeVisionError(f"{login.remote} does not exist; give the folder of run --collect as {host}:PATH")
     if "ermission denied" in said:
         return EdgeVisionError(f"{host} may not read {login.remote.path}; try --sudo, or log in as its owner")
     if "sudo:" in said:
         return EdgeVisionError(f"--sudo: {host} does not allow sudo without a password; log in as the folder's owner")
-    return RemoteUnreachable(f"{host}: {_reason(said)}")
-
-
-def _reason(said: str) -> str:
-    """Return the first line of messages that tells something."""
-    lines = [line.strip() for line in said.splitlines()]
-    telling = [line for line in lines if line and not line.startswith(("@", "Warning: Permanently", "sftp>"))]
-    return one_line(telling[0])[:200] if telling else "the connection ended without a message"
+    return RemoteUnreachable(f"{host}: {reason(said)}")

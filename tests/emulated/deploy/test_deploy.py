@@ -195,8 +195,8 @@ def test_changed_host_key_is_refused_in_one_line(running: EmulatedDevice) -> Non
         f"printf '[127.0.0.1]:{running.port} %s\\n' \"$(cut -d' ' -f1,2 /root/other.pub)\" > /root/.ssh/known_hosts"
     )
     try:
-        done = running.deploy("{host} two.tflite", 5)
-        assert "its host key has changed" in done.stderr
+        done = running.deploy("{host} two.tflite", 1)
+        assert "has changed" in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
     finally:
         running.know_host()
