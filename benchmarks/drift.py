@@ -117,7 +117,9 @@ def cost(model: Model, rounds: int) -> None:
     """Print the processor time of a look, of a frame that is not looked at, and of a prediction."""
     watch, frame = watch_of(model), Scene(0).frame(12.0)
     outputs = model.engine.infer(model.prepare(frame))
-    looks, others, predictions = [], [], []
+    looks: list[float] = []
+    others: list[float] = []
+    predictions: list[float] = []
     for number in range(rounds):
         due = Frame(frame.pixels, "RGB", number, 10.0 * number)
         not_due = Frame(frame.pixels, "RGB", number, 10.0 * number + 1)

@@ -34,6 +34,8 @@ class AnomalyResult:
     """The wanted rate of false alarms, 0..1."""
     seconds: float
     """Duration of the training."""
+    evaluation: None = None
+    """Always None: without photos of defects there is nothing to evaluate on."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as the JSON document ``edgevision.train/1``."""
