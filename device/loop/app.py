@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..tracking.scene import TrackedScene
     from .motion_gate import MotionGate
     from .options import Options, Terminal
+    from .release_watch import ReleaseWatch
     from .sd_notify import Service
     from .temporal_filter import TemporalFilter
 
@@ -133,6 +134,7 @@ def _run(
             scene=scene,
             second=second,
             watch=watch,
+            releases=_releases(options, service),
             tell_changes=_tells_changes(options, camera),
         )
 
@@ -155,6 +157,17 @@ def _drift(
     from .drift import open_watch
 
     return open_watch(options, model, camera, measures, control)
+
+
+def _releases(options: Options, service: Service | None) -> ReleaseWatch | None:
+    """Return what notices another release of this device; None unless this is the service of a release."""
+    if service is None or not Path("/opt/edgevision/state.json").exists():
+        return None
+    from edgevision.files.state_folder import state_folder
+
+    from .release_watch import ReleaseWatch
+
+    return ReleaseWatch(state_folder(options.state))
 
 
 def _tells_changes(options: Options, camera: Source) -> bool:

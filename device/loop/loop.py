@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..telemetry.summary import Ending, RunSummary
     from ..tracking.scene import TrackedScene, TrackEvent
     from .motion_gate import MotionGate
+    from .release_watch import ReleaseWatch
     from .sd_notify import Service
     from .temporal_filter import TemporalFilter
 
@@ -56,6 +57,7 @@ def run(
     scene: TrackedScene | None = None,
     second: SecondModel | None = None,
     watch: DriftWatch | None = None,
+    releases: ReleaseWatch | None = None,
     tell_changes: bool = True,
 ) -> RunSummary:
     """Run the model on each frame and pass its predictions to the sinks, until the end, ``limit`` or ``stop``.
@@ -80,6 +82,7 @@ def run(
         scene: Tracks objects and counts them, with a ``decider`` whose ``floor`` is what the tracker needs.
         second: Classifies the tracked objects.
         watch: Notices that what the camera sees has moved; it is shown what the model computes.
+        releases: Notices that this device got another release.
         tell_changes: Whether to report labels that come and go as events.
 
     Returns:
@@ -87,7 +90,7 @@ def run(
     """
     loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or RunStats(clock))
     loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
-    loop.control, loop.scene, loop.second, loop.watch = control, scene, second, watch
+    loop.control, loop.scene, loop.second, loop.watch, loop.releases = control, scene, second, watch, releases
     loop.top, loop.threshold = (top, threshold) if decider is None else (decider.ask_top, decider.ask_threshold)
     loop.stop.on_request(camera.close)
     try:
@@ -108,6 +111,7 @@ class _Loop:
     scene: TrackedScene | None = None
     second: SecondModel | None = None
     watch: DriftWatch | None = None
+    releases: ReleaseWatch | None = None
     tell_changes = True
     top: int = 5
     threshold: float | None = None
@@ -258,6 +262,8 @@ class _Loop:
             self.outputs.event("throttled", f"{name}: {ADVICE[name]}")
         if self.watch is not None and (alarm := self.watch.take_alarm()) is not None:
             self.outputs.drift(alarm)
+        if self.releases is not None and (change := self.releases.look(self.clock.monotonic())) is not None:
+            self.outputs.release(change)
         if self.service is not None:
             self.service.recognized(lambda: self.measures.snapshot().describe()[0], self.measures.items)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..drift.detector import Alarm
     from ..outputs.counts import Counts
     from ..stream.control import LoopControl
-    from ..stream.events import Unreadable
+    from ..stream.events import ReleaseChange, Unreadable
     from ..stream.protocols import Sink, Source
     from ..telemetry.run_stats import RunStats
     from ..telemetry.snapshot import SinkCount
@@ -220,6 +220,11 @@ class Outputs:
         )
         now = rfc3339(self._clock.wall())
         self._tell(Event("drift", now, self._index, detail, **alarm._asdict()))
+
+    def release(self, change: ReleaseChange) -> None:
+        """Report that the release of this device changed. Raises OutputClosed."""
+        now = rfc3339(self._clock.wall())
+        self._tell(Event("release", now, self._index, change.describe(), release=change))
 
     def _tell(self, event: Event) -> None:
         for one in self._guarded:

@@ -122,6 +122,9 @@ def event_record(event: Event) -> dict[str, Any]:
         record["before"] = _label(event.before)
     if event.of is not None:
         record["of"] = _label(event.of)
+    if event.release is not None:
+        before, new, state, reason = event.release
+        record |= {"from": before, "to": new, "state": state, "reason": reason}
     others = {name: getattr(event, name) for name in OF_SOME_EVENTS}
     return record | {name: value for name, value in others.items() if value is not None}
 

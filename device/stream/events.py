@@ -30,13 +30,32 @@ class SourceEvent(NamedTuple):
     detail: str
 
 
+class ReleaseChange(NamedTuple):
+    """What happened to the releases of this device."""
+
+    before: str | None
+    """Release before; None: it is the first."""
+    new: str
+    """Release that was deployed."""
+    state: str
+    """provisional, confirmed, reverted, or stopped."""
+    reason: str
+    """Why it was taken back; empty otherwise."""
+
+    def describe(self) -> str:
+        """Return a description of one line."""
+        if self.state in ("reverted", "stopped"):
+            return f"{self.new} was taken back ({self.reason}); {self.before or 'nothing'} runs"
+        return f"{self.new} is {'on trial' if self.state == 'provisional' else self.state}"
+
+
 @record
 class Event:
     """Something that happened in the loop, or a change in what it sees."""
 
     kind: str
-    """camera_lost, camera_back, camera_frozen, output_down, output_up, throttled, first_answer, drift; for labels entered,
-    left, changed; for tracks crossed, zone_entered, zone_left, recognized."""
+    """camera_lost, camera_back, camera_frozen, output_down, output_up, throttled, first_answer, drift, release; for labels
+    entered, left, changed; for tracks crossed, zone_entered, zone_left, recognized."""
     time: str
     """RFC 3339, UTC; for labels the time of the frame."""
     index: int | None
@@ -68,6 +87,8 @@ class Event:
     """Distance of the last hour from the first days, in units of the distance of two unrelated images."""
     expected: float | None = None
     """The largest usual distance."""
+    release: ReleaseChange | None = None
+    """What happened to the releases of this device."""
     crop: Frame | None = None
     """Best image of the object of the track so far; for outputs that store images."""
 

@@ -9,7 +9,7 @@ const MAX_EVENTS = 100;
 const BAD = new Set(["camera_lost", "camera_frozen", "output_down", "throttled", "anomaly", "drift"]);
 const SAID = {
   camera_lost: "Camera lost", camera_back: "Camera is back", camera_frozen: "Camera image frozen", throttled: "Processor throttled",
-  output_down: "Output failed", output_up: "Output works again", first_answer: "First prediction", anomaly: "Anomaly", drift: "Drift",
+  output_down: "Output failed", output_up: "Output works again", first_answer: "First prediction", anomaly: "Anomaly", drift: "Drift", release: "Update",
 };
 const ANNOUNCE_MS = 3000;
 const started = Date.now(); // the events of before are sent first
