@@ -1,6 +1,6 @@
-"""Tells when this device's release changed: switched to on trial, confirmed, or taken back.
+"""Reports when this device's release changed: switched to on trial, confirmed, or taken back.
 
-What was told is remembered, since the release that starts now may be the one that another one was taken back to.
+What was reported is remembered, since the release that starts now may be the one that another one was taken back to.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..stream.events import ReleaseChange
 
 STATE = Path("/opt/edgevision/state.json")
 """Written by the installer; see device/installer/release/state.py."""
-TOLD = "release.json"
-SCHEMA = "edgevision.release_told/1"
+REPORTED = "release.json"
+SCHEMA = "edgevision.release_reported/1"
 LOOK_S = 5.0
 MAX_BYTES = 2**20
 
@@ -29,13 +29,13 @@ class ReleaseWatch:
     """Looks at the state of the releases every few seconds."""
 
     def __init__(self, folder: Path, state: Path = STATE) -> None:
-        """``folder``: where to remember what was told."""
-        self._state, self._told = state, folder / TOLD
+        """``folder``: where to remember what was reported."""
+        self._state, self._reported = state, folder / REPORTED
         self._at: float | None = None
-        self._seen = _read(self._told)
+        self._seen = _read(self._reported)
 
     def look(self, now: float) -> ReleaseChange | None:
-        """Return a change that was not told yet; ``now``: monotonic clock in seconds."""
+        """Return a change that was not reported yet; ``now``: monotonic clock in seconds."""
         if self._at is not None and now - self._at < LOOK_S:
             return None
         self._at = now
@@ -45,8 +45,8 @@ class ReleaseWatch:
             return None
         first = not self._seen and value.get("state") == "confirmed" and value.get("previous") is None
         self._seen = found
-        with suppress(EdgeVisionError):  # it is told again after the next start
-            write_text(self._told, json.dumps({"schema": SCHEMA, **found}) + "\n")
+        with suppress(EdgeVisionError):  # it is reported again after the next start
+            write_text(self._reported, json.dumps({"schema": SCHEMA, **found}) + "\n")
         return None if first else _change(value)
 
 

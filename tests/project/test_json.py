@@ -53,7 +53,7 @@ PRIVATE = {
     "edgevision.checkpoint/2",
     "edgevision.health/1",
     "edgevision.installed/1",
-    "edgevision.release_told/1",
+    "edgevision.release_reported/1",
     "edgevision.request/1",
     "edgevision.state/1",
     "edgevision.update/1",
