@@ -25,7 +25,7 @@ PROOF = "edgevision.device.bundle.verify_model"
 SCRATCH, ASIDE = ".repair", ".venv.damaged"
 
 
-def build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:
+def build(root: Path, bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:
     """Fill the release's folder; its last file marks it as complete. Raises Refused, OSError."""
     status.step("unpack", f"to {release}")
     release.parent.mkdir(parents=True, exist_ok=True)
@@ -33,10 +33,10 @@ def build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path,
     release.mkdir()
     try:
         other = environment_of(manifest, release.parent)
-        _unpack(bundle, keys, manifest, release, release.parents[1], manifest.wheels if other is not None else ())
+        _unpack(root, bundle, keys, manifest, release, manifest.wheels if other is not None else ())
         make_environment(manifest, release, release, other, status)
         prove(release, status)
-        known_files.keep(release.parents[1], release, manifest)
+        known_files.keep(root, release, manifest)
         _complete(release)
     except BaseException:
         shutil.rmtree(release, ignore_errors=True)
@@ -44,13 +44,13 @@ def build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path,
 
 
 def repair(
-    bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, damaged: set[str], status: Status
+    root: Path, bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, damaged: set[str], status: Status
 ) -> None:
     """Replace the damaged parts of a complete release; see ``release_files.damage``. Raises Refused, OSError."""
     status.step("unpack", f"repairing {release.name}: {', '.join(sorted(damaged))} missing or changed")
     with _scratch(release / SCRATCH) as fresh:
         check_room(manifest, release)
-        _unpack(bundle, keys, manifest, fresh, release.parents[1])
+        _unpack(root, bundle, keys, manifest, fresh)
         for name in sorted({*damaged, MANIFEST} - {VENV}):
             _remove(release / name, only_folder=True)
             place(release / name, (fresh / name).read_bytes(), stat.S_IMODE((fresh / name).stat().st_mode))
@@ -70,10 +70,10 @@ def prove(release: Path, status: Status) -> None:
 
 
 def _unpack(
-    bundle: Path, keys: Sequence[Path], manifest: Manifest, folder: Path, home: Path, skip: Sequence[str] = ()
+    root: Path, bundle: Path, keys: Sequence[Path], manifest: Manifest, folder: Path, skip: Sequence[str] = ()
 ) -> None:
     """Unpack a bundle that was checked before, and what it leaves out from what the device has."""
-    if read(bundle, keys, folder, known_files.known(home), skip).manifest != manifest:
+    if read(bundle, keys, folder, known_files.known(root), skip).manifest != manifest:
         raise Refused("the bundle changed while it was being read; start the installation again")
     for path in folder.rglob("*"):
         if path.is_file():

@@ -32,7 +32,7 @@ from .build import build, prove, repair
 from .release_files import DONE, damage
 from .service import place_service
 from .state import ReleaseState, Stage, linked
-from .switch import CURRENT, HOME, RELEASES, Switched, boot_id, change
+from .switch import CURRENT, HOME, RELEASES, Switched, boot_id, change, release_folder
 
 log = logging.getLogger("edgevision.installer")
 MANAGER = "manager.pyz"
@@ -109,11 +109,11 @@ def staged(wish: InstallOptions, status: Status) -> Iterator[Staged]:
         _check_link(home)
         status.step("check", f"reading {wish.bundle}")
         keys = trusted_keys.read_keys(wish.root).required(wish.trust)
-        checked = read(wish.bundle, keys, store=known_files.known(home))
+        checked = read(wish.bundle, keys, store=known_files.known(wish.root))
         status.step("check", _told(checked), checked.manifest.id)
         newest.refuse_older(home, checked, wish.allow_older)
         check_fits(checked.manifest)
-        release = home / RELEASES / checked.manifest.id
+        release = release_folder(wish.root, checked.manifest.id)
         log.info("%d trusted keys; current release: %s", len(keys), linked(home) or "none")
         _make(wish, keys, checked.manifest, release, status)
         yield Staged(wish.root, release, new_keys, newest.number_of(checked))
@@ -141,13 +141,13 @@ def finish(root: Path, release: Path, number: int | None) -> None:
 
 def prune(root: Path) -> list[str]:
     """Remove all releases except the current and the previous one, and return their names. Raises Refused, OSError."""
-    home = inside(root, HOME)
+    releases = inside(root, HOME / RELEASES)
     state = change(root, lambda state: state).after
-    gone = [one for one in _releases(home / RELEASES) if one.name not in (state.current, state.previous)]
+    gone = [one for one in _releases(releases) if one.name not in (state.current, state.previous)]
     for folder in gone:
         log.info("removing the old release %s", folder.name)
         _remove(folder)
-    known_files.prune(home, [one for one in _releases(home / RELEASES) if one not in gone])
+    known_files.prune(root, [one for one in _releases(releases) if one not in gone])
     return [folder.name for folder in gone]
 
 
@@ -155,12 +155,12 @@ def _make(wish: InstallOptions, keys: Sequence[Path], manifest: Manifest, releas
     """Make sure that the release is there, complete and unchanged, and that its model works."""
     if not (release / DONE).is_file():
         _discard_half_made(release.parent)
-        build(wish.bundle, keys, manifest, release, status)
+        build(wish.root, wish.bundle, keys, manifest, release, status)
         return
     status.step("check", f"{release.name} is installed already; comparing its files with the bundle")
     damaged = damage(release, manifest)
     if damaged:
-        repair(wish.bundle, keys, manifest, release, damaged, status)
+        repair(wish.root, wish.bundle, keys, manifest, release, damaged, status)
     else:
         prove(release, status)
 

@@ -12,31 +12,33 @@ from pathlib import Path
 
 from ..archive.manifest import MANIFEST, WHEELS, Entry, Manifest, parse
 from ..base.errors import Refused
+from ..base.inside import inside
 from ..base.regular_files import read_bytes
-from .switch import CURRENT
+from .switch import CURRENT, HOME
 
 STORE = "wheels"
 _NAME = re.compile(r"[0-9a-f]{64}")
 
 
-def known(home: Path) -> dict[str, Path]:
+def known(root: Path) -> dict[str, Path]:
     """Return hash -> file of what a bundle may leave out; the hash of a file is checked when it is used."""
-    return _current_files(home) | _stored(home)
+    return _current_files(root) | _stored(root)
 
 
-def keep(home: Path, release: Path, manifest: Manifest) -> None:
+def keep(root: Path, release: Path, manifest: Manifest) -> None:
     """Move the wheels of a release that was just built into the store. Raises OSError."""
-    (home / STORE).mkdir(exist_ok=True)
+    store = inside(root, HOME / STORE)
+    store.mkdir(parents=True, exist_ok=True)
     for name in manifest.wheels:
         if (release / name).exists():  # else it is there already
-            (release / name).replace(home / STORE / manifest.files[name].sha256)
+            (release / name).replace(store / manifest.files[name].sha256)
     shutil.rmtree(release / WHEELS, ignore_errors=True)
 
 
-def prune(home: Path, releases: list[Path]) -> None:
+def prune(root: Path, releases: list[Path]) -> None:
     """Remove the wheels that none of these releases has. Raises OSError."""
     wanted = {entry.sha256 for release in releases for entry in _wheels(release).values()}
-    for digest, path in _stored(home).items():
+    for digest, path in _stored(root).items():
         if digest not in wanted:
             path.unlink()
 
@@ -48,13 +50,13 @@ def twin(releases: Path, manifest: Manifest) -> Path | None:
     return next((one for one in found if one.name != manifest.id and _wheels(one) == wanted), None)
 
 
-def _stored(home: Path) -> dict[str, Path]:
-    folder = home / STORE
+def _stored(root: Path) -> dict[str, Path]:
+    folder = inside(root, HOME / STORE)
     return {path.name: path for path in folder.iterdir() if _NAME.fullmatch(path.name)} if folder.is_dir() else {}
 
 
-def _current_files(home: Path) -> dict[str, Path]:
-    release = home / CURRENT
+def _current_files(root: Path) -> dict[str, Path]:
+    release = inside(root, HOME / CURRENT)
     return {entry.sha256: release / name for name, entry in _files(release).items() if not name.startswith(WHEELS)}
 
 

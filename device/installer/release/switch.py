@@ -55,8 +55,7 @@ def _settle(root: Path, state: ReleaseState) -> bool:
     """Make link and unit follow the state; return whether the unit changed. Raises Refused, OSError."""
     if state.current is None:
         return False
-    home = inside(root, HOME)
-    release = home / RELEASES / state.current
+    home, release = inside(root, HOME), release_folder(root, state.current)
     if not (release / DONE).is_file():
         raise Refused(f"the release {state.current} is not complete; deploy it again")
     if states.linked(home) != state.current:
@@ -68,6 +67,11 @@ def _settle(root: Path, state: ReleaseState) -> bool:
     place_text(unit, wanted)
     os.sync()
     return True
+
+
+def release_folder(root: Path, name: str) -> Path:
+    """Return the folder of a release."""
+    return inside(root, HOME / RELEASES) / name
 
 
 def boot_id() -> str | None:

@@ -26,7 +26,7 @@ from .outcome import Outcome
 from .service import place_service
 from .service_state import Ask, ask_system, look, tail
 from .state import ReleaseState
-from .switch import HOME, RELEASES, boot_id, change
+from .switch import HOME, boot_id, change, release_folder
 from .trial import Trial, TrialOptions, Verdict
 
 log = logging.getLogger("edgevision.installer")
@@ -107,7 +107,7 @@ class Updater:
         home = inside(root, HOME)
         state = states.load(home)
         assert state.current is not None
-        release = home / RELEASES / state.current
+        release = release_folder(root, state.current)
         place_service(root, release, start=False)
         began = self._clock()
         verdict = self._tried(replace(trial, min_fps=state.floor_fps))
@@ -146,7 +146,7 @@ class Updater:
         if stopped or after.current is None:
             self._ask(("systemctl", "stop", UNIT))
         else:
-            place_service(root, inside(root, HOME) / RELEASES / after.current, start=False)
+            place_service(root, release_folder(root, after.current), start=False)
             self._start()
         seconds = {**outcome.seconds, "revert": self._clock() - began}
         return replace(outcome, state="stopped" if stopped else "reverted", seconds=seconds, log=lines)

@@ -479,7 +479,18 @@ def test_archive_with_two_configurations_is_rejected(bases: dict[str, Path], tmp
     [
         ("convert", "{model}", "--calibration", "{photos}"),
         ("evaluate", "{model}", "{photos}"),
-        ("train", "{photos}", "--weights", "{model}", "--backbone", "mobilenet_v2", "--alpha", "0.35"),
+        (
+            "train",
+            "{photos}",
+            "--weights",
+            "{model}",
+            "--backbone",
+            "mobilenet_v2",
+            "--alpha",
+            "0.35",
+            "--time",
+            "10min",
+        ),
     ],
     ids=["convert", "evaluate", "train"],
 )
