@@ -8,6 +8,7 @@ import { attempt, closeViewer, image, openViewer, toast } from "./toast.js";
 const NEW = "\u0000new";
 let page = 1;
 let canEdit = true;
+let asked = 0;
 let afterChange = () => {};
 
 /** Show the folders with their numbers of images, and the images of the chosen one. */
@@ -30,7 +31,9 @@ const option = (value, text) => el("option", { value }, text);
 /** Load the images of the chosen folder. */
 export async function loadImages() {
   const folder = $("folder").value;
+  const mine = ++asked;
   const answer = folder ? await attempt(() => get(`/api/collected?${new URLSearchParams({ class: folder, page })}`)) : null;
+  if (mine !== asked) return; // another folder was chosen meanwhile, and its images may be here already
   const images = answer?.images ?? [];
   if (answer && !images.length && page > 1) { page = 1; await loadImages(); return; }
   $("grid").replaceChildren(...images.map((one) => card(one, folder)));
