@@ -107,9 +107,7 @@ class Deployed:
         return {
             "schema": SCHEMA,
             "host": self.host,
-            "preflight": [
-                {"name": one.name, "ok": one.ok, "found": one.found, "fix": one.fix} for one in self.preflight
-            ],
+            "preflight": [one.to_json() for one in self.preflight],
             "uploaded_bytes": self.uploaded_bytes,
             "release": self.outcome.get("release"),
             "state": self.state,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..installer.release.service_state import HOW
 from .systemctl import Manager
 
 SCHEMA = "edgevision.service/1"
@@ -15,15 +16,10 @@ LOOKED_AT = 500
 NOT_ACTIVE = 3
 """Exit code of ``status`` for a service that is not running, as in systemctl."""
 _EVENT = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z) (?P<event>[a-z_]+): (?P<detail>.*)")
-_RESULTS = {
-    "watchdog": "hung and was ended by the watchdog",
-    "oom-kill": "exceeded its memory limit",
-    "exit-code": "ended with an error",
+_RESULTS = HOW | {
     "signal": "ended by a signal",
-    "core-dump": "crashed",
     "timeout": "did not become ready, or did not stop, in time",
     "resources": "could not be started by systemd",
-    "protocol": "ended before it was ready",
     "start-limit-hit": "failed too often",
 }
 

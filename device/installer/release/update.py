@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..archive.manifest import UNIT
-from ..base.commands import BOOTED
 from ..base.errors import Refused
 from ..base.inside import inside
 from ..base.status import Status
@@ -161,11 +160,6 @@ class Updater:
         """Return the rate of the running loop; None if it does not run or does not say."""
         found = self._health()
         return None if found is None else found.rate_fps
-
-
-def is_possible() -> bool:
-    """Return whether systemd runs this machine, which a trial needs."""
-    return BOOTED.exists()
 
 
 def _floor(wish: UpdateOptions, rate: float | None) -> float | None:

@@ -1,7 +1,8 @@
 // The labeling page: one image after the other, with what the model says of it.
 
-import { call, get, post, whenLoginNeeded } from "/assets/api.js";
+import { get, post } from "/assets/api.js";
 import { $, clean, el, name, own, percent } from "/assets/dom.js";
+import { startLogin } from "/assets/login.js";
 import { startTheme } from "/assets/theme.js";
 import { attempt, startToast, toast } from "/assets/toast.js";
 import { BoxEditor } from "./boxes.js";
@@ -273,28 +274,11 @@ async function connect() {
   }
 }
 
-function askForToken() {
-  $("page").hidden = true;
-  $("login").hidden = false;
+function tokenNeeded() {
   $("left").textContent = "Token needed";
-  $("token").focus();
-}
-
-async function login(token) {
-  $("login-error").textContent = "";
-  try {
-    await call("POST", "/login", { token });
-  } catch (problem) {
-    askForToken();
-    $("login-error").textContent = problem.message;
-    return;
-  }
-  $("token").value = "";
-  connect();
 }
 
 function start() {
-  whenLoginNeeded(askForToken);
   startTheme();
   startToast();
   startClasses(choose);
@@ -316,11 +300,7 @@ function start() {
     await go(0);
   });
   document.addEventListener("keydown", press);
-  $("login").addEventListener("submit", (event) => { event.preventDefault(); login($("token").value.trim()); });
-  const token = new URLSearchParams(location.hash.slice(1)).get("token"); // the part after # is never sent to a server
-  if (!token) { connect(); return; }
-  history.replaceState(null, "", location.pathname);
-  login(token);
+  startLogin(connect, tokenNeeded);
 }
 
 start();

@@ -1,12 +1,13 @@
 // The live page: starts its parts and passes on what the device sends.
 
-import { call, get, whenLoginNeeded } from "./api.js";
+import { get } from "./api.js";
 import { loadClips } from "./clips.js";
 import { $, clean } from "./dom.js";
 import { Feed } from "./feed.js";
 import { showHealth, showModel, showOutputs } from "./health.js";
 import { showClasses, startLabel, watchTeaching } from "./label.js";
 import { showFrame, showRate, showState, startLive, stream } from "./live.js";
+import { startLogin } from "./login.js";
 import { loadImages, showFolders, startReview } from "./review.js";
 import { showSaving, showSettings, startSettings } from "./settings.js";
 import { showCounts } from "./shapes.js";
@@ -111,42 +112,21 @@ async function connect() {
   }
 }
 
-function askForToken() {
+function tokenNeeded() {
   feed.stop();
   stream(false);
-  $("page").hidden = true;
-  $("login").hidden = false;
   $("link").textContent = "Token needed";
-  $("token").focus();
-}
-
-async function login(token) {
-  $("login-error").textContent = "";
-  try {
-    await call("POST", "/login", { token });
-  } catch (problem) {
-    askForToken();
-    $("login-error").textContent = problem.message;
-    return;
-  }
-  $("token").value = "";
-  connect();
 }
 
 function start() {
-  whenLoginNeeded(askForToken);
   startTheme();
   startToast();
   startSettings();
   startLabel(reload);
   startReview(async () => { await reload(); await loadImages(); });
-  $("login").addEventListener("submit", (event) => { event.preventDefault(); login($("token").value.trim()); });
   document.addEventListener("visibilitychange", watch);
   setInterval(() => { if (panel === "health" && link === "open" && !document.hidden) reload(); }, HISTORY_MS);
-  const token = new URLSearchParams(location.hash.slice(1)).get("token"); // the part after # is never sent to a server
-  if (!token) { connect(); return; }
-  history.replaceState(null, "", location.pathname);
-  login(token);
+  startLogin(connect, tokenNeeded);
 }
 
 start();

@@ -18,23 +18,14 @@ from edgevision.convert.training.network import pip_weights
 from edgevision.convert.training.network.backbones import BackboneSpec
 from edgevision.convert.training.network.head import Head, goal_of
 from edgevision.convert.training.run import train
+from small_training import COLORS, TINY
 
 from edgevision.datasets.training_images import training_images
 from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.files.atomic import sha256
 
 pytestmark = pytest.mark.tensorflow
-SMALL = TrainSettings(
-    backbone="cnn",
-    weights="none",
-    image_size=16,
-    cnn_filters=(8, 8),
-    cnn_dense=16,
-    epochs=6,
-    learning_rate=0.01,
-    dropout=0.1,
-)
-COLORS = {"blue": (200, 60, 30), "red": (40, 50, 210), "green": (40, 190, 40)}
+SMALL = replace(TINY, epochs=6, batch_size=None)
 
 
 class _Notes(TrainingObserver):
