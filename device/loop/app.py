@@ -106,6 +106,7 @@ def _run(
             note(f"taught: {', '.join(taught)}")
         control = _control(options)
         watch = _drift(options, model, camera, measures, control)
+        releases = _releases(options, service, measures)
         sinks = open_sinks(options, terminal, model, camera, stop, measures, control, tracking)
         if options.page is not None and control is not None:
             from .page import open_live_page
@@ -134,7 +135,7 @@ def _run(
             scene=scene,
             second=second,
             watch=watch,
-            releases=_releases(options, service),
+            releases=releases,
             tell_changes=_tells_changes(options, camera),
         )
 
@@ -159,14 +160,16 @@ def _drift(
     return open_watch(options, model, camera, measures, control)
 
 
-def _releases(options: Options, service: Service | None) -> ReleaseWatch | None:
+def _releases(options: Options, service: Service | None, measures: RunStats) -> ReleaseWatch | None:
     """Return what notices another release of this device; None unless this is the service of a release."""
     if service is None or not Path("/opt/edgevision/state.json").exists():
         return None
     from edgevision.files.state_folder import state_folder
 
+    from .release_file import ReleaseFile
     from .release_watch import ReleaseWatch
 
+    measures.release = ReleaseFile().status
     return ReleaseWatch(state_folder(options.state))
 
 

@@ -43,6 +43,7 @@ def open_outputs(
         counts=counts,
         clock=clock,
         drift=stats.drift,
+        release=stats.release,
     )
     frames = FrameCache(lambda: camera.dropped, clock)
     opened = [find(config.kind).open(config, context) for config in configs]

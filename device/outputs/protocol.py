@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..stream.control import LoopControl
     from ..telemetry.drift_status import DriftStatus
+    from ..telemetry.release_status import ReleaseStatus
     from ..telemetry.run_stats import Percentiles
     from ..telemetry.snapshot import Snapshot
     from .clip_list import ClipList
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 def no_drift() -> None:
     """Return that nothing is compared."""
+
+
+def no_release() -> None:
+    """Return that this is not the service of an installed bundle."""
 
 
 class Rejected(Exception):
@@ -50,6 +55,8 @@ class Context:
     """Returns the histogram of each stage."""
     drift: Callable[[], DriftStatus | None] = no_drift
     """Returns the comparison with what the camera saw at first; None without ``--drift``."""
+    release: Callable[[], ReleaseStatus | None] = no_release
+    """Returns the release of the device that runs; None unless this is the service of an installed bundle."""
 
 
 class Output(Protocol):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..system.throttling import Watch
     from .drift_status import DriftStatus
+    from .release_status import ReleaseStatus
     from .snapshot import SinkCount, Snapshot
 
 STAGES = ("read", "prepare", "infer", "decode", "write")
@@ -60,6 +61,7 @@ class RunStats:
         self.reconnects = 0
         self.sinks: Callable[[], tuple[SinkCount, ...]] = lambda: ()
         self.drift: Callable[[], DriftStatus | None] = lambda: None
+        self.release: Callable[[], ReleaseStatus | None] = lambda: None
 
     @property
     def items(self) -> int:
@@ -126,6 +128,7 @@ class RunStats:
             throttled=None if self._watch is None else self._watch.holding,
             sinks=self.sinks(),
             drift=self.drift(),
+            release=self.release(),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .drift_status import DriftStatus
+from .release_status import ReleaseStatus
 
 Spread = dict[str, float | None]
 """p50, p95, p99 and max in milliseconds."""
@@ -65,6 +66,8 @@ class Snapshot:
     """spec, written, dropped, errors and the last error (message) of each sink."""
     drift: DriftStatus | None = None
     """Comparison with what the camera saw at first; None without ``--drift``."""
+    release: ReleaseStatus | None = None
+    """Release of the device that runs; None unless this is the service of an installed bundle."""
 
     def describe(self) -> list[str]:
         """Return lines for display: counts, stages, machine, failing outputs."""
@@ -75,7 +78,8 @@ class Snapshot:
         troubled = [sink for sink in self.sinks if sink.errors or sink.dropped]
         outputs = [f"output {sink.spec}: {count(sink.errors, 'error')}, {sink.dropped} dropped" for sink in troubled]
         drift = [] if self.drift is None else [self.drift.describe()]
-        return [*lines, *self._machine(), *drift, *outputs]
+        release = [] if self.release is None else [self.release.describe()]
+        return [*lines, *self._machine(), *drift, *release, *outputs]
 
     def _counts(self) -> str:
         rate = f", {self.rate_fps:.1f} frames/s" if self.rate_fps else ""

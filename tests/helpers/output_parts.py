@@ -41,6 +41,7 @@ def context_of(stats: RunStats, clock: Clock = SYSTEM, card: ModelCard = CARD, c
         counts=counts,
         clock=clock,
         stages=lambda: dict(stats.stages),
+        release=stats.release,
     )
 
 

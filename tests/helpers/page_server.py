@@ -45,6 +45,7 @@ class RunningPage(NamedTuple):
     live: OpenPage
     control: LoopControl
     folder: Path
+    stats: RunStats
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, host: str | None = None
@@ -112,7 +113,7 @@ def served(
             labeling=partial(collected_page, model_in_use),
         )
         try:
-            yield RunningPage(live, control, folder)
+            yield RunningPage(live, control, folder, stats)
         finally:
             live.close()
 

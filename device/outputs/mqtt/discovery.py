@@ -47,6 +47,16 @@ _SEEN = (
     " + value_json.points | default([], true) + value_json.regions | default([], true) %}"
     "{{ all[0].name[:250] if all else 'nothing' }}"
 )
+_RELEASE = (
+    "{% set found = value_json.release or {} %}{% set name = found.name | default('', true) %}"
+    "{% set trial = found.state == 'provisional' %}"
+    "{% set back = '; ' ~ found.failed ~ ' was taken back: ' ~ found.reason if found.failed else '' %}"
+    "{{ {'installed_version': ((found.previous or name) if trial else name)[:255], 'latest_version': name[:255], "
+    "'in_progress': trial, 'release_summary': "
+    "((found.state | default('', true)) ~ ' since ' ~ (found.since | default('unknown', true)) ~ back)[:255]} "
+    "| to_json if name else '' }}"
+)
+"""An empty text is ignored by Home Assistant, as before the first status of a service."""
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
@@ -63,6 +73,7 @@ def discovery_payload(
     lines: Mapping[str, str] = MappingProxyType({}),
     zones: Mapping[str, str] = MappingProxyType({}),
     drift: bool = False,
+    release: bool = False,
 ) -> dict[str, Any]:
     """Return the payload of the discovery topic.
 
@@ -78,6 +89,7 @@ def discovery_payload(
         lines: Slug -> name of the counting lines.
         zones: Slug -> name of the zones.
         drift: Whether the loop watches for drift.
+        release: Whether this is the service of an installed bundle.
     """
     device = {
         "identifiers": [topics.device_id],
@@ -91,6 +103,8 @@ def discovery_payload(
     components = _diagnostics(topics) | _controls(topics)
     if drift:
         components["drift"] = _of_drift(topics)
+    if release:
+        components["release"] = _of_release(topics)
     if frames:
         components |= _of_frames(topics, seen)
     if events:
@@ -167,6 +181,19 @@ def _of_drift(topics: Topics) -> dict[str, Any]:
         "value_template": "{{ 'ON' if (value_json.drift or {}).state == 'drifted' else 'OFF' }}",
         "json_attributes_topic": topics.of("status"),
         "json_attributes_template": "{{ (value_json.drift or {}) | to_json }}",
+        **_DIAGNOSTIC,
+    }
+
+
+def _of_release(topics: Topics) -> dict[str, Any]:
+    """Return the entity of the release. It has no command: the service must not be able to change what runs."""
+    return {
+        "platform": "update",
+        "name": "Release",
+        "title": "edgevision",
+        "device_class": "firmware",
+        "state_topic": topics.of("status"),
+        "value_template": _RELEASE,
         **_DIAGNOSTIC,
     }
 

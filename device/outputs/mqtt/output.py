@@ -219,6 +219,7 @@ class MqttOutput(Output):
             lines=self._counts.lines,
             zones=self._counts.zones,
             drift=self._context.drift() is not None,
+            release=self._context.release() is not None,
         )
         former, self._former = self._former, None
         if former is not None and (removal := with_removals(payload, _json(former))) is not None:

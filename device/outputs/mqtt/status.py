@@ -11,6 +11,7 @@ from edgevision.postprocessing.temporal import DEFAULT_THRESHOLD
 from ...system.clock import rfc3339
 
 if TYPE_CHECKING:
+    from ...telemetry.release_status import ReleaseStatus
     from ..protocol import Context
 
 SCHEMA = "edgevision.mqtt_status/1"
@@ -44,7 +45,7 @@ class StatusReport:
         if self._at is not None and now - self._at >= 1:
             rate = round((found.frames - self._frames) / (now - self._at), 2)
         self._at, self._frames, self._state = now, found.frames, self._held()
-        paused, threshold, connected, _ = self._state
+        paused, threshold, connected, *_ = self._state
         return {
             "schema": SCHEMA,
             "time": rfc3339(self._context.clock.wall()),
@@ -63,15 +64,16 @@ class StatusReport:
             "threshold": threshold,
             "camera_connected": connected,
             "drift": None if found.drift is None else asdict(found.drift),
+            "release": None if found.release is None else asdict(found.release),
         }
 
-    def _held(self) -> tuple[bool, float, bool, str | None]:
+    def _held(self) -> tuple[bool, float, bool, str | None, ReleaseStatus | None]:
         """Return what is published as soon as it changes."""
         control, own = self._context.control, self._context.card.threshold
         threshold = control.threshold if control.threshold is not None else own
-        drift = self._context.drift()
+        drift, release = self._context.drift(), self._context.release()
         shown = DEFAULT_THRESHOLD if threshold is None else threshold
-        return control.paused, shown, self.camera_connected, None if drift is None else drift.state
+        return control.paused, shown, self.camera_connected, None if drift is None else drift.state, release
 
     def _now(self) -> float:
         return self._context.clock.monotonic()

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { loadClips } from "./clips.js";
 import { $, clean } from "./dom.js";
 import { Feed } from "./feed.js";
-import { showHealth, showModel, showOutputs } from "./health.js";
+import { showHealth, showModel, showOutputs, showRelease } from "./health.js";
 import { showClasses, startLabel, watchTeaching } from "./label.js";
 import { showFrame, showRate, showState, startLive, stream } from "./live.js";
 import { startLogin } from "./login.js";
@@ -65,6 +65,7 @@ function showStatus(now) {
   showSettings(now.settings, about.model);
   showHealth(now.status, about.history);
   showOutputs(now.outputs);
+  showRelease(now.status.release);
   loadClips(now.newest_clip);
   showClasses(about.model.labels, now.collect);
   if (showFolders(now.collect, about.role === "admin") && panel === "review") loadImages();

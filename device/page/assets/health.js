@@ -1,10 +1,11 @@
-// Rate, temperature, memory and drops with their history; latency; outputs; the model.
+// Rate, temperature, memory and drops with their history; release; latency; outputs; the model.
 
 import { $, clean, el, number, svg } from "./dom.js";
 
 const WIDTH = 120, HEIGHT = 32;
 const MAX_CLASSES = 8;
 const UNKNOWN = number(null);
+const RELEASES = { confirmed: "Confirmed", provisional: "On trial", reverted: "Runs again", stopped: "Stopped" };
 const STAGES = { read: "Wait for image", prepare: "Preprocessing", infer: "Inference", decode: "Decoding", write: "Outputs", motion: "Motion check" };
 
 /** Show a status; `history`: list of {time, rate_fps, temperature_c, memory_mb}. */
@@ -90,8 +91,27 @@ export function showModel(model, source) {
     ["Camera", source],
     ["SHA-256", model.sha256],
   ];
-  const filled = rows.filter(([, value]) => value);
-  $("model").replaceChildren(...filled.flatMap(([key, value]) => [
+  showRows("model", rows);
+}
+
+/** Show the release of the device; nothing without one. */
+export function showRelease(release) {
+  $("release-card").hidden = release == null;
+  if (release == null) return;
+  const since = new Date(release.since ?? NaN);
+  const failed = release.failed ? `${clean(release.failed)}: ${clean(release.reason, 200)}` : "";
+  showRows("release", [
+    ["Name", release.name],
+    ["State", RELEASES[release.state] ?? release.state],
+    ["Since", Number.isNaN(since.getTime()) ? "" : since.toLocaleString()],
+    ["Taken back", failed],
+    ["Before", release.previous],
+  ]);
+}
+
+/** Fill a list of names and values; rows without a value are left out. */
+function showRows(id, rows) {
+  $(id).replaceChildren(...rows.filter(([, value]) => value).flatMap(([key, value]) => [
     el("dt", {}, key), el("dd", {}, key === "SHA-256" ? el("code", {}, clean(value)) : el("bdi", {}, clean(value, 400))),
   ]));
 }

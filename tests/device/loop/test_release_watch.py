@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from documents import valid
 from edgevision.device.installer.release.state import ReleaseState
-from edgevision.device.loop.release_watch import LOOK_S, ReleaseWatch
+from edgevision.device.loop.release_file import LOOK_S, ReleaseFile
+from edgevision.device.loop.release_watch import ReleaseWatch
 from edgevision.device.sinks.jsonl import event_record
 from edgevision.device.stream.events import Event, ReleaseChange
+from edgevision.device.telemetry.release_status import ReleaseStatus
 
 OLD, NEW = "one-0123456789ab", "two-0123456789ab"
 
@@ -74,11 +77,32 @@ def test_looks_are_rare(device: Device) -> None:
     assert device.watch.look(device.now + LOOK_S) is not None
 
 
+def test_status_follows_the_releases(device: Device) -> None:
+    first = replace(ReleaseState().switched(OLD, "confirmed", "boot"), since="2026-01-01T00:00:00Z")
+    first.save(device.folder)
+    watched = ReleaseFile(device.folder / "state.json", lambda: device.now)
+    before = ReleaseStatus(OLD, "confirmed", "2026-01-01T00:00:00Z", None, None, "")
+    assert watched.status() == before
+    trial = first.switched(NEW, "provisional", "boot")
+    trial.save(device.folder)
+    assert watched.status() == before, "the file is read every few seconds only"
+    device.now += LOOK_S
+    on_trial = watched.status()
+    assert on_trial is not None
+    assert (on_trial.name, on_trial.state, on_trial.previous) == (NEW, "provisional", OLD)
+    trial.reverted("too slow").save(device.folder)
+    device.now += LOOK_S
+    back = watched.status()
+    assert back is not None
+    assert (back.name, back.state, back.failed, back.reason) == (OLD, "reverted", NEW, "too slow")
+    assert back.describe() == f"release: {OLD}, reverted since {back.since}; {NEW} was taken back: too slow"
+
+
 @pytest.mark.parametrize("damage", [b"", b"[]", b'{"current": 5}', b"\xff"])
 def test_damaged_state_is_not_told_of(damage: bytes, device: Device) -> None:
     (device.folder / "state.json").write_bytes(damage)
-    found = device.look()
-    assert found is None or found.state not in ("reverted", "stopped")
+    assert device.look() is None
+    assert ReleaseFile(device.folder / "state.json").status() is None
 
 
 def test_event_has_its_schema() -> None:

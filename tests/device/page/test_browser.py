@@ -16,8 +16,11 @@ pytest.importorskip("websocket")
 import chromium
 from axe_core_python.base import AXE_FILE_PATH
 from chromium import Page, browser
+from documents import parse
+from edgevision.device.telemetry.release_status import ReleaseStatus
 from live_run import LiveRun, live_run
 from locations import ROOT
+from page_server import served
 from small_detector import colors_detector, red_at
 
 from edgevision.preprocessing.decode import encode_jpeg
@@ -492,3 +495,25 @@ def test_wrong_line_is_explained_and_can_be_corrected(tab: Page, counting: LiveR
 def test_classifier_has_no_lines(page: Page) -> None:
     select(page, "settings")
     assert page.js("document.getElementById('shapes').hidden && document.getElementById('counts-card').hidden")
+
+
+def test_release_of_the_device_is_shown_in_its_own_card(tab: Page, tmp_path: Path) -> None:
+    with served(tmp_path) as device:
+        device.stats.release = lambda: ReleaseStatus(
+            "door-0123456789ab", "reverted", "2026-01-31T12:00:00Z", None, "door-ba9876543210", "too slow: 1.0 frames/s"
+        )
+        device.show(0)
+        tab.size(*SIZES[0])
+        tab.open(f"http://127.0.0.1:{device.live.port}/")
+        tab.wait("document.getElementById('link').dataset.state === 'live'")
+        select(tab, "health")
+        shown = tab.text("#release")
+        assert "door-0123456789ab" in shown and "Runs again" in shown and "2026" in shown
+        assert "door-ba9876543210: too slow: 1.0 frames/s" in shown
+        tab.wait(f"document.documentElement.scrollWidth <= {SIZES[0][0]}")
+        parse(device.get("/api/status").body, "page_status")
+
+
+def test_run_without_a_release_shows_no_card(page: Page) -> None:
+    select(page, "health")
+    assert page.js("document.getElementById('release-card').hidden")

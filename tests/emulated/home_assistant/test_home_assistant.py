@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,12 +20,14 @@ from edgevision.device.outputs.parse import parse_spec
 from edgevision.device.outputs.registry import find
 from edgevision.device.outputs.shared_frame import FrameCache
 from edgevision.device.outputs.worker import OutputWorker
+from edgevision.device.telemetry.release_status import ReleaseStatus
+from edgevision.device.telemetry.run_stats import RunStats
 from home_assistant import HomeAssistant, running_home_assistant
 from locations import ROOT
 from mosquitto import Mosquitto, running
 
 import edgevision
-from tests.helpers.output_parts import CARD, context, event, frame, prediction
+from tests.helpers.output_parts import CARD, context, context_of, event, frame, prediction
 
 ORANGE = (ROOT / "calibration_images" / "rendered" / "table-01.jpg").read_bytes()
 """The bundled default model sees an orange here (0.82)."""
@@ -152,6 +155,35 @@ def test_hostile_labels_are_harmless(home: HomeAssistant, broker: Mosquitto) -> 
         output.close()
     remove_camera(config, "cam")
     home.wait(lambda: not [one for one in home.states() if ".cam_" in one])
+    assert home.complaints() == []
+
+
+def test_release_is_an_update_entity_that_only_tells(home: HomeAssistant, broker: Mosquitto) -> None:
+    new, old, stats = "door-0123456789ab", "door-ba9876543210", RunStats()
+    seen = [ReleaseStatus(new, "provisional", "2026-01-31T12:00:00Z", old, None, "")]
+    stats.release = lambda: seen[-1]
+    run = context_of(stats)
+    config = parse_spec(f"mqtt://127.0.0.1:{broker.port}/home")
+    output = OutputWorker(find("mqtt").open(config, run), config, run, FrameCache(lambda: 0))
+    entity = "update.cam_release"
+    try:
+        output.write(frame(), prediction(0.9))
+        home.wait(lambda: home.state(entity) == "on", 60)
+        shown = home.states()[entity]["attributes"]
+        assert (shown["installed_version"], shown["latest_version"], shown["in_progress"]) == (old, new, True)
+        assert shown["supported_features"] & 1 == 0, "no install button"
+        seen.append(replace(seen[0], state="confirmed"))
+        home.wait(lambda: home.state(entity) == "off")
+        shown = home.states()[entity]["attributes"]
+        assert (shown["installed_version"], shown["in_progress"]) == (new, False)
+        assert shown["release_summary"] == "confirmed since 2026-01-31T12:00:00Z"
+        seen.append(ReleaseStatus(old, "reverted", "2026-01-31T12:01:00Z", None, new, "too slow"))
+        home.wait(lambda: home.states()[entity]["attributes"]["installed_version"] == old)
+        assert f"{new} was taken back: too slow" in home.states()[entity]["attributes"]["release_summary"]
+    finally:
+        output.close()
+    remove_camera(config, "cam")
+    home.wait(lambda: entity not in home.states())
     assert home.complaints() == []
 
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event as Flag
 
@@ -22,11 +22,13 @@ from edgevision.device.outputs.registry import find
 from edgevision.device.outputs.shared_frame import FrameCache
 from edgevision.device.outputs.worker import OutputWorker
 from edgevision.device.stream.events import Event
+from edgevision.device.telemetry.release_status import ReleaseStatus
+from edgevision.device.telemetry.run_stats import RunStats
 from mosquitto import Listener, Mosquitto, listening, program, retained, running
 
 from edgevision.errors import CannotWrite, UsageError
 from edgevision.preprocessing.decode import decode
-from tests.helpers.output_parts import CARD, context, counts, crossing, event, frame, in_zone, prediction
+from tests.helpers.output_parts import CARD, context, context_of, counts, crossing, event, frame, in_zone, prediction
 
 BASE = "home/cam"
 
@@ -84,6 +86,24 @@ def test_birth_state_labels_image_and_goodbye(broker: Mosquitto, heard: Listener
     kept = retained(broker.port)
     assert f"{BASE}/event" not in kept
     assert {f"{BASE}/state", f"{BASE}/image", f"{BASE}/status", f"{BASE}/availability"} <= set(kept)
+
+
+def test_release_is_published_when_it_changes_and_home_assistant_cannot_change_it(
+    broker: Mosquitto, heard: Listener
+) -> None:
+    seen = [ReleaseStatus("new-0123456789ab", "provisional", "2026-01-31T12:00:00Z", "old-0123456789ab", None, "")]
+    stats = RunStats()
+    stats.release = lambda: seen[-1]
+    with sink(spec(broker), context_of(stats)) as output:
+        output.write(frame(), prediction(0.9))
+        heard.wait(lambda: heard.last(f"{BASE}/status"))
+        found = parse((heard.last(f"{BASE}/status") or b"").decode(), "mqtt_status")
+        assert found["release"] == asdict(seen[0])
+        seen.append(replace(seen[0], state="confirmed"))
+        heard.wait(lambda: b'"state":"confirmed"' in (heard.last(f"{BASE}/status") or b""))
+        components = json.loads(retained(broker.port)["homeassistant/device/edgevision_cam/config"])["components"]
+    assert components["release"]["platform"] == "update"
+    assert "command_topic" not in components["release"]
 
 
 def test_counts_of_lines_and_zones_are_retained(broker: Mosquitto, heard: Listener, tmp_path: Path) -> None:

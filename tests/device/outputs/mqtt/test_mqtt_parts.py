@@ -204,12 +204,15 @@ KEYS = {
     "number": "command_topic max min mode state_topic step unit_of_measurement value_template",
     "image": "content_type image_encoding image_topic",
     "event": "device_class event_types state_topic value_template",
+    "update": "command_topic device_class payload_install release_summary state_topic title value_template",
 }
 
 
 def test_payload_has_only_keys_that_home_assistant_knows() -> None:
     counted = {"lines": {"door": "Front door"}, "zones": {"yard": "yard"}}
-    payload = discovery_payload(TOPICS, "m", "Garden", {"cat": "cat"}, frames=True, events=True, **counted)
+    payload = discovery_payload(
+        TOPICS, "m", "Garden", {"cat": "cat"}, frames=True, events=True, release=True, **counted
+    )
     assert {"line_door_forward", "line_door_backward", "zone_yard"} <= set(payload["components"])
     assert set(payload) == set(KEYS["root"].split())
     assert set(payload["device"]) == set(KEYS["device"].split())
