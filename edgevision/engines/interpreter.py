@@ -58,6 +58,8 @@ class Interpreter:
         self._input = int(raw.get_input_details()[0]["index"])
         self._outputs = [int(d["index"]) for d in raw.get_output_details()]
         self._open_input = raw.tensor(self._input)
+        self._said = ""
+        """Text of the last error."""
         for detail in raw.get_input_details()[1:]:  # only benchmarks and the probe run such models
             raw.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
 
@@ -111,7 +113,11 @@ class Interpreter:
         self._delegate = None
 
     def _failed(self, error: Exception) -> EngineError:
-        return EngineError(f"the {self.runtime} runtime failed: {first_line(error)}")
+        # LiteRT repeats all earlier errors in each message, and puts nothing between what an operator says and its number.
+        new = str(error).removeprefix(self._said)
+        self._said = str(error)
+        lines = new.replace("Node number", "; node number").strip("; \n").splitlines() or [first_line(error)]
+        return EngineError(f"the {self.runtime} runtime failed: {lines[0]}")
 
 
 def open_interpreter(

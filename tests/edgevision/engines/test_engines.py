@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from documents import parse
+from failing_model import fails_on_bright_images
 from hypothesis import given
 from hypothesis import strategies as st
 from locations import ROOT, TESTS
@@ -26,6 +27,7 @@ from edgevision.engines.edgetpu_devices import LIBRARY_VARIABLE, plugged_in
 from edgevision.engines.edgetpu_diagnosis import explain
 from edgevision.engines.edgetpu_failure import Failure
 from edgevision.engines.edgetpu_query import listing
+from edgevision.engines.interpreter import open_interpreter
 from edgevision.engines.protocol import EngineChoice, EngineUnavailable
 from edgevision.engines.registry import check_name, open_engine
 from edgevision.errors import BadModel, EngineError, UnknownName
@@ -97,6 +99,20 @@ def picture(blue: int = 0) -> np.ndarray:
     made = np.zeros((16, 16, 3), np.uint8)
     made[3, 5, 2] = blue
     return made
+
+
+# --- errors
+
+
+def test_each_error_of_the_runtime_is_reported_once() -> None:
+    engine, bright = open_interpreter(fails_on_bright_images()), np.full((1, 8, 8, 3), 255, np.uint8)
+    for _ in range(3):
+        with pytest.raises(EngineError) as caught:
+            engine.infer(bright)
+        assert str(caught.value).endswith("gather index out of bounds; node number 5 (GATHER) failed to invoke.")
+        assert str(caught.value).count("node number") == 1
+    engine.infer(bright // 2)
+    engine.close()
 
 
 # --- names
