@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import EdgeVisionError, GateNotMet, RemoteUnreachable
+from edgevision.errors import EdgeVisionError, GateNotMet
 from edgevision.input_file import read_file
 from edgevision.log import Log
 
@@ -20,6 +20,7 @@ from .device_info import DeviceInfo, Installed, device_info, read_installed
 from .package import Package, PackageOptions, package
 from .preflight import Check, check
 from .ssh import Device
+from .watch import INSTALL_S, watch
 
 log = Log("edgevision.deploy")
 SCHEMA = "edgevision.deploy/1"
@@ -34,11 +35,6 @@ _WITH_PASSWORD = (
 )
 """The same where the first line of standard input is the password of sudo, which not every device asks for."""
 MAX_KEY = 2**16
-POLL_S = 1.0
-LOST_S = 60.0
-"""Seconds for which a device may not answer during its trial."""
-INSTALL_S = 1800.0
-"""Longest installation in seconds; a Raspberry Pi 3 takes some minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +166,7 @@ def deploy(device: Device, wish: Plan, options: DeployOptions, progress: Progres
         uploaded, wanted = _upload(device, wish, options, progress, first)
         seconds["upload"] = time.monotonic() - began
         _call(device, {"schema": REQUEST_SCHEMA, **wanted}, options.password, first)
-        outcome = _watched(device, progress)
+        outcome = watch(device.host, lambda: look(device), progress.step, current, made.manifest.id)
     finally:
         _forget(device)
     seconds |= {str(name): float(value) for name, value in outcome.get("seconds", {}).items()}
@@ -258,36 +254,6 @@ class Counted(io.BytesIO):
         part = super().read(size)
         self._told(self.tell())
         return part
-
-
-def _watched(device: Device, progress: Progress) -> Mapping[str, Any]:
-    """Follow the update until the device has decided. Raises RemoteUnreachable, EdgeVisionError."""
-    began = answered = time.monotonic()
-    shown: tuple[Any, Any] = (None, None)
-    while time.monotonic() - began < INSTALL_S:
-        try:
-            found = look(device)
-        except RemoteUnreachable:
-            if time.monotonic() - answered > LOST_S:
-                raise RemoteUnreachable(
-                    f"the connection to {device.host} broke; the device goes on alone and keeps the new release only if it "
-                    f"works; ask later: edgevision deploy status {device.host}"
-                ) from None
-            time.sleep(POLL_S)
-            continue
-        answered = time.monotonic()
-        status = found.update_status or {}
-        if (status.get("step"), status.get("message")) != shown:
-            shown = (status.get("step"), status.get("message"))
-            progress.step(str(shown[0]), str(shown[1]))
-        if found.outcome is not None:
-            return found.outcome
-        if not found.updating and answered - began > 10:
-            raise EdgeVisionError(
-                f"{device.host}: the update ended without an outcome; see: edgevision deploy logs {device.host}"
-            )
-        time.sleep(POLL_S)
-    raise EdgeVisionError(f"{device.host}: no outcome within {INSTALL_S:g} s")
 
 
 def _forget(device: Device) -> None:
