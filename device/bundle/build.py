@@ -34,7 +34,7 @@ from ..installer.release.install import MANAGER
 from ..loop import config_file
 from ..outputs.registry import extras_of
 from ..service.access import Access
-from ..service.install import check_config
+from ..service.fitness import check_config
 from ..service.output_access import access_of, device_files
 from ..service.unit import GROUPS, UnitPlan, unit_text
 from . import installer_pyz, keys, own_wheel, pack, wheelhouse

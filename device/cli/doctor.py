@@ -61,6 +61,10 @@ def doctor(
         from ..outputs.diagnosis import section
 
         sections = (*sections, section(outputs))
+    from ..service.diagnosis import section as of_loops
+
+    loops = of_loops()
+    sections = sections if loops is None else (*sections, loops)
     _show(sections, model, as_json)
     broken = [check for section in sections for check in section.checks if check.broken]
     if broken:

@@ -162,15 +162,19 @@ def _drift(
 
 def _releases(options: Options, service: Service | None, measures: RunStats) -> ReleaseWatch | None:
     """Return what notices another release of this device; None unless this is the service of a release."""
-    if service is None or not Path("/opt/edgevision/state.json").exists():
+    if service is None:
+        return None
+    from .release_file import ReleaseFile, state_file
+
+    state = state_file()
+    if not state.exists():
         return None
     from edgevision.files.state_folder import state_folder
 
-    from .release_file import ReleaseFile
     from .release_watch import ReleaseWatch
 
-    measures.release = ReleaseFile().status
-    return ReleaseWatch(state_folder(options.state))
+    measures.release = ReleaseFile(state).status
+    return ReleaseWatch(state_folder(options.state), state)
 
 
 def _tells_changes(options: Options, camera: Source) -> bool:

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgevision.files.state_folder import SYSTEM_FOLDER, state_folder
+
 from ..label.collected import collected_page
 from ..outputs.counts import Counts
 from ..outputs.worker import OutputWorker
@@ -75,8 +77,15 @@ def _command(options: PageOptions) -> str:
     """Return the command that shows the links with tokens."""
     parts = ["edgevision", "page", "--link", "--page", str(options.address)]
     parts += [] if options.tls is None else ["--page-tls", options.tls]
-    parts += [] if options.state is None else ["--state", str(options.state)]
+    state = options.state or _assigned()
+    parts += [] if state is None else ["--state", str(state)]
     return shlex.join(parts)
+
+
+def _assigned() -> Path | None:
+    """Return the state folder that systemd gave this loop, if it is not the one that root's commands use without --state."""
+    folder = state_folder(user=0)
+    return None if folder == SYSTEM_FOLDER else folder
 
 
 def _qr_code(text: str) -> list[str]:

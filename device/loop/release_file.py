@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -11,9 +12,10 @@ from edgevision.errors import EdgeVisionError
 from edgevision.files import strict_json
 from edgevision.input_file import read_file
 
+from ..installer.release.loop import VARIABLE, Loop
 from ..telemetry.release_status import ReleaseStatus
 
-STATE = Path("/opt/edgevision/state.json")
+FILE = "state.json"
 LOOK_S = 5.0
 """Shortest interval of reading the file, in seconds."""
 MAX_BYTES = 2**20
@@ -23,7 +25,7 @@ _STAGES = ("confirmed", "provisional", "reverted", "stopped")
 class ReleaseFile:
     """The state of the releases, a few seconds old at most; may be used by any thread."""
 
-    def __init__(self, path: Path = STATE, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = monotonic) -> None:
         """``now``: monotonic clock in seconds."""
         self._path, self._now = path, now
         self._read: tuple[float, ReleaseStatus | None] | None = None
@@ -36,6 +38,11 @@ class ReleaseFile:
         found = release_status(read_object(self._path))
         self._read = now, found
         return found
+
+
+def state_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return state.json of the loop that this process runs; it may not exist."""
+    return Path("/") / Loop(environment.get(VARIABLE)).home / FILE
 
 
 def release_status(value: dict[str, Any]) -> ReleaseStatus | None:

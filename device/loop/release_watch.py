@@ -14,7 +14,7 @@ from edgevision.errors import EdgeVisionError
 from edgevision.files.atomic import write_text
 
 from ..stream.events import ReleaseChange
-from .release_file import LOOK_S, STATE, read_object, release_status
+from .release_file import LOOK_S, read_object, release_status
 
 REPORTED = "release.json"
 SCHEMA = "edgevision.release_reported/1"
@@ -23,8 +23,8 @@ SCHEMA = "edgevision.release_reported/1"
 class ReleaseWatch:
     """Looks at the state of the releases every few seconds."""
 
-    def __init__(self, folder: Path, state: Path = STATE) -> None:
-        """``folder``: where to remember what was reported."""
+    def __init__(self, folder: Path, state: Path) -> None:
+        """``folder``: where to remember what was reported. ``state``: state.json."""
         self._state, self._reported = state, folder / REPORTED
         self._at: float | None = None
         self._seen = read_object(self._reported)

@@ -42,6 +42,8 @@ class Needs:
     """Files and folders that it writes."""
     programs: tuple[str, ...] = ()
     """Programs that it starts."""
+    listens: tuple[tuple[str, int], ...] = ()
+    """Host and port of the addresses that it listens on."""
     credential: str | None = None
     """Name of the systemd credential that holds its secret, if none is configured; it may be missing."""
     secret: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,22 +16,21 @@ from edgevision.files.atomic import require_file, write_bytes, write_text
 from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.model_file.derived_card import effective_card, portable
-from edgevision.settings import AUTO, RUNS
+from edgevision.settings import RUNS
 
 from ..installer.base.inside import inside
 from ..installer.base.regular_files import read_bytes
 from ..loop import config_file
 from .access import Access
-from .output_access import access_of, unfit_output
+from .fitness import check_config
+from .loops import require_no_conflict
+from .output_access import access_of
+from .places import UNNAMED_PLACES, Places, places_of
 from .systemctl import require_package
-from .unit import CONFIG, GROUPS, MODEL, PYTHON, SECOND_MODEL, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
+from .unit import GROUPS, PYTHON, UnitPlan, hidden, unit_text
 from .unit_values import program
 
 log = Log("edgevision.service")
-WRITTEN = ("summary", "contact_sheet", "collect", "state")
-"""Options that name outputs of the loop."""
-ENDS = ("limit",)
-"""Options that end the loop, which a service must not do."""
 _LIB = PurePosixPath("/usr/lib")
 _LIBRARY = re.compile(r"libsystemd-shared-(\d+)\b.*\.so")
 
@@ -49,6 +49,13 @@ class ServiceOptions:
     root: Path = Path("/")
     runs: Path = RUNS.field()
     overwrite: bool = False
+    name: str | None = None
+    """Name of the loop, where a machine has several; None: the loop without a name."""
+
+    @property
+    def places(self) -> Places:
+        """Where its files go. Raises UsageError for a name that no loop can have."""
+        return places_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +72,38 @@ class Installation:
     """File of the second model to copy; None: there is none, or it is in place already."""
     secret: bool = False
     """Whether the configuration holds a password or a token: then only root can read it."""
+    places: Places = UNNAMED_PLACES
 
     def write(self) -> list[Path]:
         """Write all files, the unit last, and return their paths. Raises CannotWrite."""
         written = []
-        for source, target in ((self.model, MODEL), (self.second, SECOND_MODEL)):
+        for source, target in ((self.model, self.places.model), (self.second, self.places.second_model)):
             if source is not None:
                 written.append(place(self.root, target, follow=False))
                 write_bytes(written[-1], portable(source))
         if self.config is not None:
-            written.append(place(self.root, CONFIG, follow=False))
+            written.append(place(self.root, self.places.config, follow=False))
             write_text(written[-1], self.config, private=self.secret)
         for path in written:
-            private = self.secret and path.name == CONFIG.name
+            private = self.secret and path.name == self.places.config.name
             path.chmod(0o600 if private else 0o644)  # the service runs as a different user
-            path.parent.chmod(0o755)
-        written.append(place(self.root, UNIT, follow=False))
+            for folder in self._folders(path):
+                folder.chmod(0o755)
+        written.append(place(self.root, self.places.unit, follow=False))
         write_text(written[-1], self.unit)
         written[-1].chmod(0o644)
         return written
 
+    def _folders(self, path: Path) -> list[Path]:
+        """Return the folders that the service passes through to a file, below /etc/edgevision."""
+        depth = len(self.places.config.parent.relative_to("/etc").parts)
+        return list(path.parents)[:depth]
+
 
 def prepare(wish: ServiceOptions) -> Installation:
     """Validate the request and return the files to write. Writes nothing. Raises EdgeVisionError."""
-    config, copy = place(wish.root, CONFIG), place(wish.root, MODEL)
+    places = wish.places
+    config, copy = place(wish.root, places.config), place(wish.root, places.model)
     keep = config.exists() and wish.config is None and wish.model is None and wish.camera is None
     if config.exists() and not keep and not wish.overwrite:
         raise OutputExists(
@@ -97,7 +112,8 @@ def prepare(wish: ServiceOptions) -> Installation:
     if config.exists() and not config.is_file():
         raise BadInput(f"{config} is not a regular file; remove it")
     given = _options(wish)
-    check_config(given, wish.config or config)
+    check_config(given, wish.config or config, places.state)
+    require_no_conflict(wish.root, places.loop, given)
     model, second = _model(wish, given), _second_model(wish, given)
     python = _python(wish)
     plan = UnitPlan(
@@ -108,27 +124,29 @@ def prepare(wish: ServiceOptions) -> Installation:
         access=_existing(access_of(given), wish.root),
         systemd=_systemd_version(wish.root),
         secret=config_file.holds_secret(given),
+        config=places.config,
+        loop=places.loop,
     )
     text: str | None = None
     if plan.secret:  # also a kept one, which may have been edited: it is written again, for root only
         # It is read from a copy elsewhere, so that its model has an absolute path.
-        models = {"model": _on_device(model, wish.root) if keep else Path(MODEL)}
+        models = {"model": _on_device(model, wish.root) if keep else Path(places.model)}
         if second is not None:
-            models["then"] = _on_device(second, wish.root) if keep else Path(SECOND_MODEL)
+            models["then"] = _on_device(second, wish.root) if keep else Path(places.second_model)
         text = config_file.dumps(given | models, config)
     elif not keep:
         # Both paths as seen from here: relative paths stay relative, and valid wherever the root is mounted.
         models = {"model": Path(os.path.relpath(copy))}
         if second is not None:
-            models["then"] = Path(os.path.relpath(place(wish.root, SECOND_MODEL)))
+            models["then"] = Path(os.path.relpath(place(wish.root, places.second_model)))
         text = config_file.dumps(given | models, config)
     log.info("%s: %s", config, "kept" if text is None else "new, from the options")
     log.info("model %s, Python %s, systemd %d, user %s", model, python, plan.systemd, plan.user or "made by systemd")
     copied = [
         None if keep or _is_there(one, place(wish.root, at)) else one
-        for one, at in ((model, MODEL), (second, SECOND_MODEL))
+        for one, at in ((model, places.model), (second, places.second_model))
     ]
-    return Installation(unit_text(plan), text, copied[0], wish.root, copied[1], plan.secret)
+    return Installation(unit_text(plan), text, copied[0], wish.root, copied[1], plan.secret, places)
 
 
 def _is_there(model: Path | None, copy: Path) -> bool:
@@ -152,21 +170,25 @@ def place(root: Path, path: PurePosixPath, follow: bool = True) -> Path:
         raise BadInput(f"{root / path.relative_to('/')}: {error.strerror or error}") from None
 
 
-def enable(root: Path) -> Path:
+def enable(root: Path, places: Places = UNNAMED_PLACES) -> Path:
     """Enable the service in a root file system without running its systemd. Return the link. Raises CannotWrite."""
-    link = place(root, WANTED, follow=False)
+    link = place(root, places.wanted, follow=False)
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
-            link.symlink_to(Path(os.path.relpath(UNIT, WANTED.parent)))
+            link.symlink_to(Path(os.path.relpath(places.unit, places.wanted.parent)))
     except OSError as error:
         raise CannotWrite(f"cannot write {link}: {error.strerror or error}") from None
     return link
 
 
-def remove(root: Path, purge: bool) -> list[Path]:
+def remove(root: Path, purge: bool, places: Places = UNNAMED_PLACES) -> list[Path]:
     """Remove the unit and, with ``purge``, the configuration and the model. Return the removed paths. Raises CannotWrite."""
-    wanted = [WANTED, UNIT, *((CONFIG, MODEL, SECOND_MODEL) if purge else ())]
+    wanted = [
+        places.wanted,
+        places.unit,
+        *((places.config, places.model, places.second_model) if purge else ()),
+    ]
     gone = []
     for path in (place(root, one, follow=False) for one in wanted):
         if path.exists() or path.is_symlink():
@@ -175,12 +197,16 @@ def remove(root: Path, purge: bool) -> list[Path]:
             except OSError as error:
                 raise CannotWrite(f"cannot remove {path}: {error.strerror or error}") from None
             gone.append(path)
+    if purge and places.loop.name is not None:
+        for folder in list(place(root, places.config).parents)[:2]:
+            with suppress(OSError):  # not empty, or missing
+                folder.rmdir()
     return gone
 
 
 def _options(wish: ServiceOptions) -> dict[str, Any]:
     """Return the loop's options from the given file or else the installed one, overridden by the command line."""
-    installed = place(wish.root, CONFIG)
+    installed = place(wish.root, wish.places.config)
     source = wish.config or (installed if installed.exists() else None)
     found = {} if source is None else config_file.read(source)
     if wish.camera is not None:
@@ -282,31 +308,3 @@ def _systemd_version(root: Path) -> int:
     names = [path.name for pattern in ("systemd", "*/systemd") for path in place(root, _LIB).glob(f"{pattern}/*.so")]
     found = [int(match[1]) for name in names if (match := _LIBRARY.fullmatch(name))]
     return max(found, default=252)
-
-
-def check_config(given: dict[str, Any], source: Path | None) -> None:
-    """Reject options that a service cannot use. ``source``: the configuration file, for the message. Raises BadInput."""
-    for name, value in given.items():
-        wrong = unfit(name, value)
-        if wrong is not None:
-            raise BadInput(f"{source}: {wrong}" if source else wrong)
-
-
-def unfit(name: str, value: Any) -> str | None:
-    """Return why the service cannot use an option, or None.
-
-    It can only write below its state folder, cannot read home directories, and must not end by itself.
-    """
-    if value is None:
-        return None
-    if name == "outputs":
-        return next((wrong for one in value if (wrong := unfit_output(one)) is not None), None)
-    if name == "page_tls" and value != AUTO and not PurePosixPath(value).is_absolute():
-        return f"page_tls = {value}: use the absolute path on the device, or auto"
-    if name in ENDS:
-        return f"{name} = {value} would end the service; remove it"
-    if name in WRITTEN and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):
-        return f"{name} = {value}: the service can only write below {STATE}; use a path such as {STATE / name}"
-    if name == "source" and config_file.names_file(str(value)) and hidden(PurePosixPath(os.path.abspath(str(value)))):
-        return f"source = {value}: the service cannot read home directories or /tmp; move the file to {STATE}"
-    return None

@@ -45,14 +45,14 @@ def device_files(given: Mapping[str, Any]) -> tuple[str, ...]:
     return _each(map(os.path.abspath, files))
 
 
-def unfit_output(config: OutputConfig) -> str | None:
-    """Return why a service cannot use an output, or None."""
+def unfit_output(config: OutputConfig, state: PurePosixPath = STATE) -> str | None:
+    """Return why a service cannot use an output, or None. ``state``: the folder that the service can write to."""
     kind = find(config.kind)
     needs, shown = kind.needs(config), kind.shown(config)
     for path in needs.writes:
-        if not PurePosixPath(os.path.abspath(path)).is_relative_to(STATE):
-            there = STATE / (PurePosixPath(path).name or config.kind)
-            return f"output {shown}: the service can only write below {STATE}; use a path such as {there}"
+        if not PurePosixPath(os.path.abspath(path)).is_relative_to(state):
+            there = state / (PurePosixPath(path).name or config.kind)
+            return f"output {shown}: the service can only write below {state}; use a path such as {there}"
     for program in needs.programs:
         if not PurePosixPath(program).is_absolute():
             return f"output {shown}: give the program's absolute path on the device, such as /usr/local/bin/{program}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..installer.release.loop import Loop
 from ..installer.release.service_state import HOW
-from .systemctl import Manager
+from .systemctl import Manager, option
 
 SCHEMA = "edgevision.service/1"
 LOOKED_AT = 500
@@ -36,8 +38,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The current status of the service; unknown values are None."""
+    """The current status of the service of a loop; unknown values are None."""
 
+    name: str | None
+    """Name of the loop; None: it has none."""
     installed: bool
     enabled: bool
     active: bool
@@ -57,14 +61,15 @@ class Status:
     last_message: str | None
     """The last line in the journal."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the status as JSON values."""
-        return {"schema": SCHEMA, **asdict(self)}
+    def to_json(self, others: Sequence[Status] = ()) -> dict[str, Any]:
+        """Return the status as JSON values; ``others``: the loops with names, where all of them are shown."""
+        return {"schema": SCHEMA, **asdict(self), "loops": [asdict(one) for one in others]}
 
     def describe(self) -> list[str]:
         """Return the status as lines of text."""
         if not self.installed:
-            return ["not installed; to install it: sudo edgevision service install MODEL --camera 0"]
+            command = f"sudo edgevision service install MODEL --camera 0{option(Loop(self.name))}"
+            return [f"not installed; to install it: {command}"]
         since = f" since {self.since}" if self.since else ""
         lines = [f"{self.state}{since}" + ("" if self.enabled else "; not started at boot")]
         if self.active and self.status:
@@ -84,6 +89,14 @@ class Status:
         return lines
 
 
+def describe_all(found: Sequence[Status]) -> list[str]:
+    """Return the status of several loops as lines of text, each below its name."""
+    lines = []
+    for one in found:
+        lines += [f"{Loop(one.name).service}:", *(f"  {line}" for line in one.describe())]
+    return lines
+
+
 def status(manager: Manager) -> Status:
     """Query systemd and the journal. Raises EdgeVisionError."""
     shown = manager.show()
@@ -91,6 +104,7 @@ def status(manager: Manager) -> Status:
     messages = manager.messages(LOOKED_AT)
     stamp = shown.get("ActiveEnterTimestamp" if active else "InactiveEnterTimestamp", "")
     return Status(
+        name=manager.loop.name,
         installed=shown.get("LoadState") == "loaded",
         enabled=shown.get("UnitFileState", "").startswith("enabled"),
         active=active,

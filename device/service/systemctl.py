@@ -14,7 +14,7 @@ from edgevision import children
 from edgevision.errors import EdgeVisionError, MissingDependency
 from edgevision.log import Log
 
-from .unit import NAME, UNIT
+from ..installer.release.loop import UNNAMED, Loop
 
 log = Log("edgevision.service")
 TIMEOUT_S = 900.0
@@ -51,40 +51,48 @@ def run_command(command: Sequence[str]) -> CommandResult:
 
 
 class Manager:
-    """systemd's control of the edgevision unit."""
+    """systemd's control of the unit of a loop."""
 
-    def __init__(self, run: Run = run_command) -> None:
-        self._run = run
+    def __init__(self, run: Run = run_command, loop: Loop = UNNAMED) -> None:
+        self._run, self.loop = run, loop
 
     def start(self) -> None:
         """Enable and start or restart the service, and wait for its first prediction. Raises EdgeVisionError."""
         self._must("systemctl", "daemon-reload")
-        self._must("systemctl", "enable", "--quiet", UNIT.name)
-        answer = self._run(("systemctl", "restart", UNIT.name))
+        self._must("systemctl", "enable", "--quiet", self.loop.unit)
+        answer = self._run(("systemctl", "restart", self.loop.unit))
         if answer.code != 0:
             last = self.messages(1)
             said = f": {last[-1].removeprefix('edgevision: error: ')}" if last else ""
-            raise EdgeVisionError(f"the service did not start{said}; see edgevision service logs")
+            logs = f"edgevision service logs{option(self.loop)}"
+            raise EdgeVisionError(f"the service did not start{said}; see {logs}")
 
     def stop(self) -> None:
         """Stop and disable the service, which may be absent."""
-        self._run(("systemctl", "disable", "--now", "--quiet", UNIT.name))
+        self._run(("systemctl", "disable", "--now", "--quiet", self.loop.unit))
 
     def reload(self) -> None:
         """Make systemd read the unit files again."""
         self._run(("systemctl", "daemon-reload"))
-        self._run(("systemctl", "reset-failed", UNIT.name))
+        self._run(("systemctl", "reset-failed", self.loop.unit))
 
     def show(self) -> dict[str, str]:
         """Return the unit's properties by systemd's names. Raises EdgeVisionError."""
-        text = self._must("systemctl", "show", "--timestamp=unix", f"--property={','.join(FIELDS)}", UNIT.name)
+        text = self._must("systemctl", "show", "--timestamp=unix", f"--property={','.join(FIELDS)}", self.loop.unit)
         return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
     def messages(self, count: int) -> list[str]:
         """Return the last ``count`` lines written by the loop, oldest first; empty if the journal is not readable."""
-        command = ("journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={count}", f"--identifier={NAME}")
+        command = (
+            "journalctl",
+            "--no-pager",
+            "--quiet",
+            "--output=cat",
+            f"--lines={count}",
+            f"--identifier={self.loop.slug}",
+        )
         try:
-            answer = self._run((*command, f"_SYSTEMD_UNIT={UNIT.name}"))
+            answer = self._run((*command, f"_SYSTEMD_UNIT={self.loop.unit}"))
         except EdgeVisionError:
             return []
         return [line for line in answer.text.splitlines() if line] if answer.code == 0 else []
@@ -95,6 +103,11 @@ class Manager:
             reason = next(iter(answer.errors.strip().splitlines()), f"exit status {answer.code}")
             raise EdgeVisionError(f"{' '.join(command[:2])} failed: {reason}")
         return answer.text
+
+
+def option(loop: Loop) -> str:
+    """Return the option that names a loop on the command line, after a space; empty for the loop without a name."""
+    return "" if loop.name is None else f" --name {loop.name}"
 
 
 def require_package(python: str, run: Run = run_command) -> None:

@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from ..installer.release.loop import UNNAMED, VARIABLE, Loop
 from .access import Access
+from .places import UNNAMED_PLACES, Places
 from .unit_values import argument, bound_path, credential_path, program, user
 from .unit_values import quoted as quoted
 
-NAME = "edgevision"
-UNIT = PurePosixPath("/etc/systemd/system/edgevision.service")
-WANTED = PurePosixPath("/etc/systemd/system/multi-user.target.wants/edgevision.service")
-CONFIG = PurePosixPath("/etc/edgevision/run.toml")
-MODEL = CONFIG.parent / "model.tflite"
-SECOND_MODEL = CONFIG.parent / "then.tflite"
-STATE = PurePosixPath("/var/lib/edgevision")
+UNIT, CONFIG, MODEL = UNNAMED_PLACES.unit, UNNAMED_PLACES.config, UNNAMED_PLACES.model
+SECOND_MODEL, STATE = UNNAMED_PLACES.second_model, UNNAMED_PLACES.state
+"""Those of the loop without a name."""
 PYTHON = PurePosixPath("/opt/edgevision/venv/bin/python")
 """Python of an installed bundle."""
 MANAGER_PYTHON = "/usr/bin/python3"
@@ -54,12 +52,14 @@ class UnitPlan:
     """Whether only root can read the configuration, since it holds a camera's password; systemd then hands it to the service."""
     manager: PurePosixPath | None = None
     """Manager of a device's releases, which counts failed starts; None: the service is not part of a release."""
+    loop: Loop = UNNAMED
+    """Loop that the unit runs."""
 
 
 def unit_text(plan: UnitPlan) -> str:
     """Return the text of the unit file."""
     sections = {"Unit": _unit(plan), "Service": _service(plan), "Install": ["WantedBy=multi-user.target"]}
-    head = "# Written by edgevision service install; to change it, run: systemctl edit edgevision\n"
+    head = f"# Written by edgevision service install; to change it, run: systemctl edit {plan.loop.service}\n"
     return head + "\n".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
 
 
@@ -89,7 +89,7 @@ def drop_in_text(plan: UnitPlan, more: PurePosixPath, more_secret: bool = False)
 def _unit(plan: UnitPlan) -> list[str]:
     # Not After=network-online.target: a camera needs no network, and a device may never have one.
     return [
-        "Description=edgevision: recognize what a camera sees",
+        f"Description={plan.loop.service}: recognize what a camera sees",
         f"ConditionPathExists={plan.config}",
         "# No limit on restarts: nobody is there to start it again.",
         "StartLimitIntervalSec=0",
@@ -106,7 +106,7 @@ def _service(plan: UnitPlan) -> list[str]:
         "",
         *_devices(plan),
         "",
-        *_limits(),
+        *_limits(plan.loop),
         "",
         *_files(plan),
         "",
@@ -140,15 +140,21 @@ def _process(plan: UnitPlan) -> list[str]:
         _exec_start(plan.python, config),
         "StandardOutput=null",
         "StandardError=journal",
-        f"SyslogIdentifier={NAME}",
+        f"SyslogIdentifier={plan.loop.slug}",
         "# PYTHONSAFEPATH: nothing is imported from the working directory, which the service can write to.",
         "Environment=PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1",
-        f"StateDirectory={STATE.name}",
+        *_loop_name(plan.loop),
+        f"StateDirectory={plan.loop.slug}",
         "StateDirectoryMode=0750",
-        f"WorkingDirectory={STATE}",
+        f"WorkingDirectory={Places(plan.loop).state}",
         "# health.json, which a deployment measures the new release by.",
-        f"RuntimeDirectory={NAME}",
+        f"RuntimeDirectory={plan.loop.slug}",
     ]
+
+
+def _loop_name(loop: Loop) -> list[str]:
+    """Return the line that names the loop to its own program, which looks up its release."""
+    return [] if loop.name is None else [f"Environment={VARIABLE}={loop.name}"]
 
 
 def _managed(plan: UnitPlan) -> list[str]:
@@ -177,7 +183,7 @@ def _handed_over(plan: UnitPlan) -> list[str]:
     for name, path in plan.access.credentials:
         lines += [f"LoadCredential={name}:{credential_path(path)}", f"SetCredential={name}:\\n"]
     # systemd looks for these in /etc/credstore, among other places, and goes on without those that are missing.
-    lines += [f"LoadCredential={name}:{NAME}.{name}" for name in plan.access.optional_credentials]
+    lines += [f"LoadCredential={name}:{plan.loop.slug}.{name}" for name in plan.access.optional_credentials]
     return lines
 
 
@@ -206,9 +212,11 @@ def _failure(plan: UnitPlan) -> list[str]:
 
 
 def _user(plan: UnitPlan) -> list[str]:
-    who = "DynamicUser=yes" if plan.user is None else f"User={user(plan.user, '--user')}"
+    who = ["DynamicUser=yes"] if plan.user is None else [f"User={user(plan.user, '--user')}"]
+    if plan.user is None and plan.loop.name is not None:  # systemd gives all instances one user unless it is named
+        who.append(f"User={plan.loop.slug}")
     groups = dict.fromkeys([*plan.groups, *plan.access.groups])
-    return [who, f"SupplementaryGroups={' '.join(groups)}"] if groups else [who]
+    return [*who, f"SupplementaryGroups={' '.join(groups)}"] if groups else who
 
 
 def _devices(plan: UnitPlan) -> list[str]:
@@ -219,14 +227,27 @@ def _more_devices(plan: UnitPlan) -> list[str]:
     return [f"DeviceAllow={quoted(PurePosixPath(device))} rw" for device in plan.access.devices]
 
 
-def _limits() -> list[str]:
+def _limits(loop: Loop) -> list[str]:
     return [
+        *_share(loop),
         "# Share of all memory: a leak ends the loop and not the machine.",
         "MemoryMax=60%",
         "OOMScoreAdjust=300",
         "TasksMax=128",
         "# A core dump would contain camera images.",
         "LimitCORE=0",
+    ]
+
+
+def _share(loop: Loop) -> list[str]:
+    """Return the lines that give all loops the same share of the processor."""
+    if loop.name is None:
+        return []
+    return [
+        "# Beside edgevision.service, not in a slice of all instances, which would have one share together.",
+        "Slice=system.slice",
+        "# 100 is that of a unit without the setting. Give a loop more: systemctl edit.",
+        "CPUWeight=100",
     ]
 
 

@@ -15,7 +15,7 @@ from ...loop import config_file
 from ...loop.options import CAMERA, SETTINGS
 from ...outputs.credentials import input_files
 from ...outputs.registry import find
-from ...service.install import unfit
+from ...service.fitness import unfit
 from ...service.output_access import unfit_output
 from ...tracking.shapes import named
 

@@ -17,7 +17,7 @@ from ...installer.archive.manifest import CONFIG as BUNDLED
 from ...installer.archive.manifest import Manifest
 from ...loop import config_file
 from ...outputs.registry import extras_of, find
-from ...service.install import check_config
+from ...service.fitness import check_config
 from ...service.output_access import access_of
 from ...service.unit import CONFIG, drop_in_text
 from ..config.records import DeviceConfig

@@ -126,8 +126,9 @@ def _check(config: OutputConfig) -> OutputConfig:
 
 
 def _needs(config: OutputConfig) -> Needs:
-    local = is_loopback(address(config.target).host)
-    return Needs(loopback=local, network=not local)
+    where = address(config.target)
+    local = is_loopback(where.host)
+    return Needs(loopback=local, network=not local, listens=((where.host, where.port),))
 
 
 def _probe(config: OutputConfig) -> str:

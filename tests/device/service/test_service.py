@@ -15,11 +15,13 @@ import pytest
 from click.testing import CliRunner
 from documents import parse
 from edgevision.device.cli.run import run as run_command
+from edgevision.device.installer.release.loop import Loop
 from edgevision.device.loop import config_file
 from edgevision.device.outputs.credentials import credential_name
 from edgevision.device.outputs.kind import Kind, Needs
 from edgevision.device.service.access import Access
 from edgevision.device.service.install import ServiceOptions, enable, prepare, remove
+from edgevision.device.service.places import Places
 from edgevision.device.service.status import status
 from edgevision.device.service.systemctl import CommandResult, Manager, require_root, require_systemd
 from edgevision.device.service.unit import CONFIG, MODEL, SECOND_MODEL, UNIT, UnitPlan, hidden, quoted, unit_text
@@ -49,6 +51,7 @@ PLANS = [
             credentials=(("output-0123456789abcdef", PurePosixPath("/etc/edgevision/mqtt.password")),),
         ),
     ),
+    UnitPlan(PurePosixPath(sys.executable), loop=Loop("door"), config=Places(Loop("door")).config),
 ]
 
 

@@ -34,15 +34,16 @@ class ServiceMachine:
 
 
 class Service:
-    """The installed service, as reported by systemd and ``edgevision service``."""
+    """The installed service of a loop, as reported by systemd and ``edgevision service``."""
 
-    def __init__(self, machine: ServiceMachine) -> None:
+    def __init__(self, machine: ServiceMachine, name: str | None = None) -> None:
+        self.unit = "edgevision" if name is None else f"edgevision@{name}"
         self.run, self.try_run = machine.shell.run, machine.shell.try_run
         self.edgevision = f"{machine.edgevision} service"
 
     def show(self, *names: str) -> list[str]:
         """Return the values of systemd properties, in the order of ``names``."""
-        text = self.run(f"systemctl show edgevision {' '.join(f'-p {name}' for name in names)}")
+        text = self.run(f"systemctl show {self.unit} {' '.join(f'-p {name}' for name in names)}")
         values = dict(line.split("=", 1) for line in text.splitlines())
         return [values[name] for name in names]
 
@@ -60,7 +61,7 @@ class Service:
 
     def journal(self) -> str:
         """Return the journal of the unit."""
-        return self.run("journalctl --no-pager -o cat -u edgevision")
+        return self.run(f"journalctl --no-pager -o cat -u {self.unit}")
 
     def status(self) -> dict[str, Any]:
         """Return the output of ``service status --json``, ignoring the exit code."""
