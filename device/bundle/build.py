@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -54,6 +54,8 @@ class BundleOptions:
     target: Target
     config: Path | None = None
     camera: str | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """Options of one device, by field name; they override those of ``config``."""
     wheels: Path | None = None
     """Folder that holds all library wheels; None: the package index."""
     wheel: Path | None = None
@@ -122,7 +124,7 @@ def contents(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Co
     """Collect the files of a bundle; ``step`` is called twice. Raises EdgeVisionError."""
     model = portable(require_file(wish.model, "model"))
     log.info("%s: for Python %s on %s", wish.model, wish.target.python, wish.target.arch)
-    options = _options(wish)
+    options = loop_options(wish)
     if wish.sign is not None:
         keys.require_private(wish.sign)
     number = _number(wish)
@@ -130,8 +132,7 @@ def contents(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Co
     files = {
         MODEL: model,
         **_second_model(options),
-        CONFIG: _config(options).encode(),
-        UNIT: _unit(wish.target, options).encode(),
+        **configuration(options, wish.target),
         INSTALLER: installer_pyz.pyz(),
         **_wheels(wish, options),
     }
@@ -161,9 +162,10 @@ def _public_key(private: Path | None) -> Path | None:
     return public if public is not None and public.is_file() else None
 
 
-def _options(wish: BundleOptions) -> dict[str, Any]:
+def loop_options(wish: BundleOptions) -> dict[str, Any]:
     """Return the loop options, checked for use on a device. Raises BadInput."""
     found = {} if wish.config is None else config_file.read(wish.config)
+    found = config_file.merged([found, wish.own])
     found.pop("model", None)
     if wish.camera is not None:
         found["camera"] = wish.camera
@@ -172,6 +174,11 @@ def _options(wish: BundleOptions) -> dict[str, Any]:
         raise BadInput(f"{wish.config}: both camera and source are set; keep only one of them")
     check_config(found, wish.config)
     return found
+
+
+def configuration(options: dict[str, Any], target: Target) -> dict[str, bytes]:
+    """Return the configuration and the unit that belongs to it as files of the bundle."""
+    return {CONFIG: _config(options).encode(), UNIT: _unit(target, options).encode()}
 
 
 def _config(options: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 import small_bundle
 from edgevision.device.bundle import keys
-from edgevision.device.deploy.device_info import DeviceInfo, device_info
+from edgevision.device.deploy.device_info import device_info
 from edgevision.device.deploy.package import PackageOptions, package
 from edgevision.device.deploy.preflight import Check, check
 from edgevision.device.deploy.ssh import CALL, connect, unreachable
@@ -26,66 +25,10 @@ from edgevision.device.installer.archive.manifest import Entry, Manifest, releas
 from edgevision.device.installer.archive.verify import read
 from edgevision.device.installer.base.errors import Refused
 from edgevision.device.installer.remote.request import SCHEMA, parse
+from probed_devices import SYSTEM, device, with_release
 
 from edgevision import default_model
 from edgevision.errors import BadInput, EdgeVisionError
-
-SYSTEM: dict[str, Any] = {
-    "arch": "aarch64",
-    "bits": 64,
-    "python": "3.11",
-    "system_python": "3.11",
-    "os": "Debian GNU/Linux 12 (bookworm)",
-    "libc": "glibc 2.36",
-    "board": "Raspberry Pi 4 Model B Rev 1.4",
-    "page_size": 4096,
-    "memory_mb": 3900,
-    "available_mb": 3000,
-    "free_mb": 20_000,
-    "home_free_mb": 20_000,
-    "time": 1000.0,
-    "boot_id": "0",
-    "systemd": True,
-    "user": "pi",
-    "root": False,
-    "venv": True,
-    "cameras": ["video0"],
-    "csi": None,
-}
-INSTALLED: dict[str, Any] = {
-    "current": None,
-    "state": None,
-    "manifest": None,
-    "manager": False,
-    "wheels": [],
-    "releases": {},
-    "keys": [],
-    "newest": "",
-    "service": {},
-    "health": None,
-    "update": {"status": None, "outcome": None, "service": {}},
-}
-
-
-def device(system: Mapping[str, Any] | None = None, installed: Mapping[str, Any] | None = None) -> DeviceInfo:
-    """Return a Raspberry Pi with differences."""
-    return device_info(
-        {
-            "system": SYSTEM | dict(system or {}),
-            "installed": INSTALLED | dict(installed or {}),
-            "uploads": {},
-            "sudo": True,
-        }
-    )
-
-
-def with_release(bundle: Path, **changes: Any) -> DeviceInfo:
-    """Return a Raspberry Pi on which a bundle is installed."""
-    manifest = json.loads(read(bundle).manifest.dumps())
-    wheels = [entry["sha256"] for name, entry in manifest["files"].items() if name.startswith("wheels/")]
-    known = {"current": manifest["id"], "manifest": manifest, "manager": True, "wheels": wheels}
-    return device(None, known | changes)
-
 
 # ----------------------------------------------------------------------------------------------------------- preflight
 

@@ -34,7 +34,7 @@ class EmulatedDevice:
 
     def __init__(self, here: Here) -> None:
         self.here = here
-        self.port = _free_port()
+        self.port = free_port()
         self.edgevision = f"{shlex.quote(sys.executable)} -m edgevision"
         self.host = f"{USER}@127.0.0.1"
 
@@ -105,7 +105,7 @@ def until(what: str, condition: Callable[[], bool]) -> None:
         time.sleep(1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
