@@ -144,10 +144,18 @@ def plan(device: Device, options: DeployOptions) -> Plan:
     found, now = device_info(device.program("probe", {})), time.time()
     if options.password is not None:
         found = replace(found, sudo=True)
+    return plan_for(found, lambda: package(options.package, found), now)
+
+
+def plan_for(found: DeviceInfo, make: Callable[[], Package], now: float) -> Plan:
+    """Check a device, make what it gets if it can take any, and check it again with that. Raises EdgeVisionError.
+
+    ``now``: time at which the device was asked, in seconds since 1970.
+    """
     checks = check(found, None, signed=True, now=now)
     if any(not one.ok and one.fatal for one in checks):
         return Plan(found, checks, None)
-    made = package(options.package, found)
+    made = make()
     return Plan(found, check(found, made.manifest, made.signed, now), made)
 
 

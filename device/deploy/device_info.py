@@ -46,6 +46,17 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
+class LastEvent:
+    """An event of the running loop."""
+
+    time: str
+    """RFC 3339, UTC."""
+    what: str
+    """Its kind, and the label that it is about."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Installed:
     """Releases and service of a device."""
 
@@ -73,6 +84,15 @@ class Installed:
     """Properties of the unit, by systemd's names."""
     frames: int | None = None
     rate_fps: float | None = None
+    temperature_c: float | None = None
+    drift: str | None = None
+    """learning, watching or drifted; None: unknown, or the loop does not watch for drift."""
+    last_event: LastEvent | None = None
+    """What the running loop reported last."""
+    metrics: tuple[str, ...] = ()
+    """Its metrics outputs, such as metrics:0.0.0.0:9100."""
+    card_options: bool = False
+    """Whether a device.toml of its SD card overrides the options of each release."""
     update_status: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] | None = None
     updating: bool = False
@@ -133,8 +153,13 @@ def read_installed(value: Mapping[str, Any]) -> Installed:
         keys=tuple(map(str, value["keys"])),
         newest=int(newest) if newest.isdecimal() else None,
         service={str(name): str(text) for name, text in value["service"].items()},
+        temperature_c=_real(value.get("temperature_c")),
+        drift=_text(health.get("drift")),
+        last_event=_event(health.get("last_event")),
+        metrics=tuple(map(str, value.get("metrics", ()))),
+        card_options=bool(value.get("card_options")),
         frames=None if health.get("frames") is None else int(health["frames"]),
-        rate_fps=None if health.get("rate_fps") is None else float(health["rate_fps"]),
+        rate_fps=_real(health.get("rate_fps")),
         update_status=_object(update["status"]),
         outcome=_object(update["outcome"]),
         updating=update["service"].get("ActiveState") in ("active", "activating", "deactivating"),
@@ -177,6 +202,14 @@ def _object(value: Any) -> Mapping[str, Any] | None:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _real(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _event(value: Any) -> LastEvent | None:
+    return None if value is None else LastEvent(str(value["time"]), str(value["what"]), str(value["detail"]))
 
 
 def _integer(value: Any) -> int | None:

@@ -60,6 +60,7 @@ def check(device: DeviceInfo, plan: Manifest | None, signed: bool, now: float) -
         ),
         _release(device),
         _signature(device, plan, signed),
+        *_card_options(device),
     ]
 
 
@@ -146,6 +147,14 @@ def _release(device: DeviceInfo) -> Check:
         return Check("release", False, f"{installed.current}, on trial", "another update runs; wait until it has ended")
     found = installed.current or "none yet"
     return Check("release", True, f"{found}{'' if installed.state == 'confirmed' else f', {installed.state}'}")
+
+
+def _card_options(device: DeviceInfo) -> list[Check]:
+    if not device.installed.card_options:
+        return []
+    found = "the device.toml of its SD card overrides the options of each release"
+    fix = "to end that: sudo rm /etc/systemd/system/edgevision.service.d/device.conf"
+    return [Check("options", False, found, fix, fatal=False)]
 
 
 def _signature(device: DeviceInfo, plan: Manifest | None, signed: bool) -> Check:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgevision.errors import BadInput, CameraLost, EngineError
 from edgevision.log import Log
@@ -265,7 +265,13 @@ class _Loop:
         if self.releases is not None and (change := self.releases.look(self.clock.monotonic())) is not None:
             self.outputs.release(change)
         if self.service is not None:
-            self.service.recognized(lambda: self.measures.snapshot().describe()[0], self.measures.items)
+            self.service.recognized(lambda: self.measures.snapshot().describe()[0], self.measures.items, self.health)
+
+    def health(self) -> dict[str, Any]:
+        """Return what health.json says beside frames and rate: temperature, drift, and the last event."""
+        from .health_file import details
+
+        return details(self.measures.snapshot(), self.outputs.newest)
 
     def noticed(self, notice: SourceEvent) -> None:
         """Report an event of the source; what was present may be gone when the source comes back."""

@@ -165,6 +165,8 @@ class Outputs:
         self._guarded = [_Guarded(sink) for sink in sinks]
         self._clock = clock
         self._index: int | None = None
+        self.newest: Event | None = None
+        """Event that was reported last."""
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Write one frame's result to all sinks. Raises OutputClosed."""
@@ -227,6 +229,7 @@ class Outputs:
         self._tell(Event("release", now, self._index, change.describe(), release=change))
 
     def _tell(self, event: Event) -> None:
+        self.newest = event
         for one in self._guarded:
             self._try(one, one.sink.event, event)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..system.clock import SYSTEM, Clock
 
@@ -44,10 +44,12 @@ class Service:
         if self._health is not None:
             self._health.waiting_for(what)
 
-    def recognized(self, status: Callable[[], str], frames: int) -> None:
+    def recognized(
+        self, status: Callable[[], str], frames: int, health: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
         """Record an inference: feed the watchdog, at most FEEDS times per interval, and update the status line.
 
-        ``frames``: frames since the start.
+        ``frames``: frames since the start. ``health``: what else goes into health.json.
         """
         now = self._clock.monotonic()
         lines = [] if self._ready else ["READY=1"]
@@ -59,7 +61,7 @@ class Service:
             lines.append(f"STATUS={_one_line(status())}")
             self._status_at = now + STATUS_S
             if self._health is not None:
-                self._health.running(frames, now)
+                self._health.running(frames, now, health() if health is not None else {})
         if lines:
             self._send("\n".join(lines))
 

@@ -28,10 +28,10 @@ def parsed(path: Path) -> object:
         return None
 
 
-def output(*command: str) -> str:
+def output(*command: str, given: str = "") -> str:
     """Return the output of a command; empty if it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout if done.returncode == 0 else ""
@@ -107,6 +107,8 @@ def installed() -> dict[str, object]:
         "ActiveEnterTimestamp",
         "FragmentPath",
     )
+    update = properties("edgevision-update.service", "ActiveState", "NRestarts", "LoadState")
+    updating = update.get("ActiveState") in ("active", "activating")  # it is asked every second then
     return {
         "current": os.path.basename(os.readlink(HOME / "current")) if (HOME / "current").is_symlink() else None,
         "state": parsed(HOME / "state.json"),
@@ -121,13 +123,56 @@ def installed() -> dict[str, object]:
         "keys": sorted(listed(Path("/etc/edgevision/keys"))),
         "newest": text(HOME / "newest").strip(),
         "service": properties("edgevision.service", *service),
-        "health": parsed(Path("/run/edgevision/health.json")),
+        "health": None if updating else health(),
+        "temperature_c": temperature_c(),
+        "metrics": metrics(),
+        "card_options": Path("/etc/systemd/system/edgevision.service.d/device.conf").is_file(),
         "update": {
             "status": parsed(HOME / "update/status.json"),
             "outcome": parsed(HOME / "update/outcome.json"),
-            "service": properties("edgevision-update.service", "ActiveState", "NRestarts", "LoadState"),
+            "service": update,
         },
     }
+
+
+def health() -> object:
+    """Return health.json; only root can read its folder (systemd.exec(5), DynamicUser=), so that others ask the manager."""
+    found = parsed(Path("/run/edgevision/health.json"))
+    manager = HOME / "manager.pyz"
+    if found is not None or os.geteuid() == 0 or not manager.is_file():
+        return found
+    request = json.dumps({"schema": "edgevision.request/1", "verb": "health"})
+    try:
+        answer = json.loads(output("sudo", "-n", "/usr/bin/python3", "-I", str(manager), "remote", given=request))
+    except ValueError:
+        return None
+    return answer.get("health") if isinstance(answer, dict) else None
+
+
+def temperature_c() -> float | None:
+    """Return the temperature of the processor in degrees Celsius; None if the kernel does not say."""
+    raw = text(Path("/sys/class/thermal/thermal_zone0/temp")).strip()
+    return int(raw) / 1000 if raw.lstrip("-").isdecimal() else None
+
+
+def metrics() -> list[str]:
+    """Return the specs of the metrics outputs, such as metrics:0.0.0.0:9100; empty if the configuration cannot be read."""
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10 and older, for which there are no bundles
+        return []
+    for path in (
+        Path("/etc/edgevision/run.toml"),
+        HOME / "current/run.toml",
+    ):  # the device's own outputs replace the others
+        try:
+            outputs = tomllib.loads(text(path)).get("outputs")
+        except ValueError:
+            continue
+        if isinstance(outputs, list):
+            specs = [one.get("spec") if isinstance(one, dict) else one for one in outputs]
+            return [one for one in specs if isinstance(one, str) and one.startswith("metrics:")]
+    return []
 
 
 def main(argument: dict[str, object]) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..base import strict_json
 from ..base.regular_files import read_bytes
@@ -25,6 +26,15 @@ class Health:
     """Frames per second over the last few seconds; None: not known yet."""
     waiting_for: str | None
     """What the loop waits for, such as the camera; None: it runs."""
+
+
+def read_raw(runtime: Path = RUNTIME) -> dict[str, Any] | None:
+    """Return the content of health.json; None if there is none or it cannot be read."""
+    try:
+        value = strict_json.loads(read_bytes(runtime / FILE, MAX_BYTES))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def read_health(runtime: Path = RUNTIME) -> Health | None:

@@ -18,6 +18,7 @@ from ..base.regular_files import read_bytes
 from ..base.status import Status, reason
 from ..release import state as states
 from ..release.first_answer import NotRunning
+from ..release.health import read_raw
 from ..release.install import MANAGER, InstallOptions, alone, prune
 from ..release.outcome import Outcome
 from ..release.switch import HOME, change
@@ -125,6 +126,11 @@ def _allow(request: Request, data: bytes) -> dict[str, Any]:
     return {"file": str(sudoers.allow(SYSTEM, request.user)), "line": sudoers.line(request.user)}
 
 
+def _health(request: Request, data: bytes) -> dict[str, Any]:
+    """Return what the running loop says about itself; only root can read it."""
+    return {"health": read_raw()}
+
+
 ACTIONS: dict[str, Callable[[Request, bytes], dict[str, Any]]] = {
     "update": _update,
     "rollback": _rollback,
@@ -132,5 +138,6 @@ ACTIONS: dict[str, Callable[[Request, bytes], dict[str, Any]]] = {
     "stop": _stop,
     "prune": _prune,
     "allow": _allow,
+    "health": _health,
 }
 __all__ = ["SCHEMA", "run_update", "serve"]

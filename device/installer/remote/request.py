@@ -16,7 +16,7 @@ from ..release.update import SHARE
 
 SCHEMA = "edgevision.request/1"
 MAX_BYTES = 64 * 2**10
-VERBS = ("update", "rollback", "start", "stop", "prune", "allow")
+VERBS = ("update", "rollback", "start", "stop", "prune", "allow", "health")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
