@@ -15,6 +15,8 @@ from edgevision.cli.setting_options import option_of
 from edgevision.cli.terminal import say, say_json
 
 from ..loop.options import CAMERA
+from .deploy_fleet import FLEET, fleet_options, require_no_fleet, update_fleet
+from .fleet import inventory_options
 
 if TYPE_CHECKING:
     from ..deploy.ssh import Device
@@ -22,15 +24,19 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def connection_options(command: F) -> F:
-    """Add the host and the options of ssh."""
+def ssh_options(command: F) -> F:
+    """Add the options of ssh."""
     for decorate in (
         click.option("--identity", type=PATH, metavar="FILE", help="Private key for ssh.  [default: as ssh chooses]"),
         click.option("--port", type=click.IntRange(1, 65535), help="Port of ssh.  [default: as ssh chooses]"),
-        click.argument("host", metavar="USER@HOST"),
     ):
         command = decorate(command)
     return command
+
+
+def connection_options(command: F) -> F:
+    """Add the host and the options of ssh."""
+    return click.argument("host", metavar="USER@HOST")(ssh_options(command))
 
 
 password_option = click.option(
@@ -48,8 +54,10 @@ def deploy() -> None:
 
 
 @deploy.command()
-@connection_options
-@click.argument("file", type=PATH, metavar="BUNDLE|MODEL")
+@ssh_options
+@click.argument("target", nargs=-1, metavar="USER@HOST BUNDLE|MODEL")
+@inventory_options(required=False)
+@fleet_options
 @click.option(
     "--dry-run", is_flag=True, help="Check the device and show what would be sent, without changing anything."
 )
@@ -89,12 +97,28 @@ def deploy() -> None:
 @password_option
 @json_option
 @quiet_option
-def update(host: str, port: int | None, identity: Path | None, as_json: bool, quiet: bool, **rest: Any) -> int:
-    """Install FILE on a device and keep it if it works.
+def update(
+    target: tuple[str, ...], port: int | None, identity: Path | None, as_json: bool, quiet: bool, **rest: Any
+) -> int:
+    """Install a bundle or a model on a device and keep it if it works.
 
     The new release is installed beside the current one and has to recognize frames before it is kept; otherwise the device
     goes back by itself. Exit code 4: the device went back. 5: the device cannot be reached.
+
+    With --inventory, the devices of an Ansible inventory get it, canaries first: edgevision deploy --inventory FILE
+    [BUNDLE|MODEL]. Without a file, each gets the edgevision_source of the inventory.
     """
+    fleet = {name: rest.pop(name) for name in FLEET}
+    if fleet["inventory"] is not None:
+        return update_fleet(target, {**fleet, "identity": identity, "port": port}, rest, as_json, quiet)
+    require_no_fleet(fleet)
+    if len(target) != 2:
+        raise click.UsageError(f"expected USER@HOST and a bundle or model, got {' '.join(target) or 'nothing'!r}")
+    return _update_one(target[0], port, identity, as_json, quiet, file=Path(target[1]), **rest)
+
+
+def _update_one(host: str, port: int | None, identity: Path | None, as_json: bool, quiet: bool, **rest: Any) -> int:
+    """Update one device and return the exit code."""
     from edgevision.cli.terminal import bytes_bar, note, show
     from edgevision.errors import EdgeVisionError, GateNotMet, RolledBack
 

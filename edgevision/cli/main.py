@@ -61,6 +61,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.device.cli.deploy:deploy",
         "Update a device over SSH; a release that does not work is taken back.",
     ),
+    "fleet": (
+        "edgevision.device.cli.fleet:fleet",
+        "Show the state of the devices of an Ansible inventory, or export the Ansible role.",
+    ),
     "flash": (
         "edgevision.device.cli.flash:flash",
         "Write an SD card for a Raspberry Pi, or read its installation status.",

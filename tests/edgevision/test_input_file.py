@@ -166,6 +166,7 @@ OWN = {
     "device/system/throttling.py": "/sys",
     "device/system/process_stats.py": "/proc",
     "device/bench/machine_state.py": "/sys",
+    "device/fleet/role_files.py": "the installed package",
     "device/flash/config/host_defaults.py": "/etc",
     "device/flash/config/locale.py": "/usr/share",
     "device/flash/disk/block_devices.py": "/proc and /sys",

@@ -68,7 +68,9 @@ def commands(page: Path) -> Iterator[list[str]]:
 def options_of(arguments: list[str]) -> tuple[click.Command, list[str]]:
     command: click.Command = cli
     ctx = click.Context(command, info_name="edgevision")
-    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+    while (
+        isinstance(command, click.Group) and arguments and (command.name in SHORT or not arguments[0].startswith("-"))
+    ):
         if command.name in SHORT and arguments[0] not in command.list_commands(ctx):
             arguments = [SHORT[command.name], *arguments]
         _, found, arguments = command.resolve_command(ctx, arguments)

@@ -32,6 +32,7 @@ COMMANDS = {
     "deploy update": ("deploy", "emulated/deploy/device.py"),
     "doctor": ("doctor", "device/doctor/test_doctor.py"),
     "evaluate": ("evaluate", "edgevision/evaluation/test_evaluate.py"),
+    "fleet status": ("fleet_status", "emulated/fleet/hosts.py"),
     "flash card": ("flash_event", "device/flash/disk/test_write_loop_devices.py"),
     "flash check": ("image_check", "device/flash/image/test_check.py"),
     "flash drives": ("drives", "device/flash/disk/test_drives.py"),

@@ -36,7 +36,8 @@ def _modules(folder: str) -> list[str]:
     names = []
     for path in sorted(base.rglob("*.py")):
         parts = path.relative_to(base).with_suffix("").parts
-        if parts[-1] not in ("__init__", "__main__"):
+        loaded_by_ansible = parts[0] == "fleet" and parts[1] in ("role", "callback_plugins")
+        if parts[-1] not in ("__init__", "__main__") and not loaded_by_ansible:
             names.append(".".join([FOLDERS[folder], *parts]))
     return names
 

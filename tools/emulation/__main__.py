@@ -1,4 +1,5 @@
-"""Run tests on stand-ins for a Raspberry Pi (picamera2, arm64, v4l2, pi) or on a second systemd (service, deploy).
+"""Run tests on stand-ins for a Raspberry Pi (picamera2, arm64, v4l2, pi) or on a second systemd (service, deploy,
+fleet: five of them).
 
 ``enter`` runs a command in the picamera2 root. ``system [RELEASE]`` makes an OS image like Raspberry Pi OS, and
 ``boot IMAGE`` boots one prepared by ``edgevision flash image``.
@@ -19,7 +20,7 @@ def main() -> int:
     """Run a target and return its exit code. A missing requirement is reported in one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
     parser.add_argument(
-        "target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "deploy", "enter", "system", "boot")
+        "target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "deploy", "fleet", "enter", "system", "boot")
     )
     parser.add_argument(
         "arguments",
@@ -61,7 +62,7 @@ def _run(target: str, arguments: list[str]) -> int:
         from . import pi_boot
 
         return pi_boot.boot(arguments)
-    if target in ("service", "deploy"):
+    if target in ("service", "deploy", "fleet"):
         from . import here
 
         return here.test(arguments, target)

@@ -1,0 +1,1 @@
+"""Updates of many devices through Ansible, and their status."""

@@ -1,0 +1,1 @@
+"""What ansible-playbook reports to edgevision."""

@@ -1,0 +1,1 @@
+"""Ansible role that updates devices; exported by ``edgevision fleet role``."""

@@ -1,0 +1,1 @@
+"""Actions of the role, on the machine that runs Ansible."""
