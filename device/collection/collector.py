@@ -27,6 +27,8 @@ log = Log("edgevision.collect")
 WAITING = 4
 """Maximum number of images waiting to be written; each holds its pixels."""
 CLOSE_S = 2.0
+FULL_S = 5.0
+"""Seconds that a video file waits for a slow disk before an image is dropped."""
 QUALITY = 90
 CAME = ("entered", "changed")
 
@@ -35,9 +37,17 @@ class Collector(Sink):
     """Stores unsure frames and frames where something changed."""
 
     def __init__(
-        self, store: Store, threshold: float | None, clock: Clock = SYSTEM, by: CollectedBy | None = None
+        self,
+        store: Store,
+        threshold: float | None,
+        clock: Clock = SYSTEM,
+        by: CollectedBy | None = None,
+        lossless: bool = False,
     ) -> None:
-        """``threshold``: 0..1, minimum score shown; None: all are. ``by``: what is recorded in each image."""
+        """``threshold``: 0..1, minimum score shown; None: all are. ``by``: what is recorded in each image.
+
+        ``lossless``: let the loop wait for the disk instead of dropping images, which a live camera must not do.
+        """
         self.spec = f"collect {store.folder}"
         self.store = store
         self._threshold = threshold
@@ -49,9 +59,9 @@ class Collector(Sink):
         """The frame that upcoming events refer to; None once it was queued."""
         self._labels: list[Label] = []
         """Best labels of that frame."""
-        self._queue: BoundedQueue[tuple[str, Frame, list[Label]]] = BoundedQueue(WAITING, newest_wins=True)
+        self._queue: BoundedQueue[tuple[str, Frame, list[Label]]] = BoundedQueue(WAITING, newest_wins=not lossless)
         self._error: Exception | None = None
-        self._written = 0
+        self._written = self._given_up = 0
         self._thread = Thread(target=self._work, name="collect", daemon=True)
         self._thread.start()
 
@@ -63,7 +73,7 @@ class Collector(Sink):
     @property
     def dropped(self) -> int:
         """Number of selected images dropped because the disk was too slow."""
-        return self._queue.dropped
+        return self._queue.dropped + self._given_up
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Examine one prediction. Raises the error of the last image write, if it failed."""
@@ -90,7 +100,7 @@ class Collector(Sink):
         """Queue the last frame, unless there were enough of this label."""
         assert self._last is not None
         if self._paces[label].allows(time_of(self._last)):
-            self._queue.put((label, self._last, self._labels))
+            self._given_up += not self._queue.put((label, self._last, self._labels), FULL_S)
             self._last = None
 
     def _work(self) -> None:

@@ -179,9 +179,9 @@ def _releases(options: Options, service: Service | None, measures: RunStats) -> 
 
 def _tells_changes(options: Options, camera: Source) -> bool:
     """Return whether labels that come and go are reported. Single images have no time between them."""
-    wanted = (
-        not options.quiet or bool(options.outputs) or options.page is not None
-    )  # with --quiet, only errors are printed
+    # With --quiet, only errors are printed, but what takes events still needs them.
+    taken = bool(options.outputs) or options.page is not None or options.collect is not None
+    wanted = not options.quiet or taken
     return options.events or (wanted and not is_pictures(camera))
 
 

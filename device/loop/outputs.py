@@ -59,7 +59,9 @@ def open_sinks(
 
         threshold = model.card.threshold if options.threshold is None else options.threshold
         by = CollectedBy(options.camera_name or masked(camera.spec), model.card.name, model.sha256)
-        sinks.append(Collector(Store(options.collect, options.collect_quota), threshold, by=by))
+        sinks.append(
+            Collector(Store(options.collect, options.collect_quota), threshold, by=by, lossless=not camera.live)
+        )
     counts = _counts(options, camera, control) if tracking and control is not None else None
     sinks += [] if counts is None else [counts]
     if options.outputs and control is not None:

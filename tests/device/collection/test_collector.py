@@ -210,6 +210,16 @@ def test_blocked_disk_never_blocks_the_loop(tmp_path: Path) -> None:
     assert 1 <= collector.written <= 10
 
 
+def test_video_file_waits_for_the_disk(tmp_path: Path) -> None:
+    store = StuckStore(tmp_path)
+    collector = Collector(store, None, lossless=True)
+    threading.Timer(0.05, store.go.set).start()
+    for index in range(12):
+        collector.write(frame(index), answer(0.5, 0.4))
+    collector.close()
+    assert (collector.written, collector.dropped) == (12, 0)
+
+
 def test_full_disk_is_reported_until_there_is_space(tmp_path: Path) -> None:
     free = [0]
     collector = Collector(Store(tmp_path, ROOMY, free=lambda _: free[0]), None)
