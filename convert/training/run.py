@@ -20,7 +20,6 @@ from .. import backend
 from .config.request import TrainRequest as TrainRequest
 from .config.settings import TrainSettings
 from .continuation.continuation import Continuation, open_continuation
-from .continuation.head_weights import carry_over
 from .distillation.distill import distill
 from .distillation.teacher import Teacher, open_teacher
 from .fit import checkpoint, tried
@@ -112,7 +111,7 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
         with watcher.stage("Preparing the network", None):
             network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
             if continuation is not None:
-                carry_over(network, continuation.earlier)
+                continuation.start(network, watcher)
             teacher = None if settings.head_method == LINEAR else open_teacher(settings, network)
         run = open_run(request)
         with run, resumable(run.folder):

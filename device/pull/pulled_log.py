@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from edgevision.datasets.pulled_from import FILE, MAX_LINE
 from edgevision.errors import BadInput, CannotWrite
 from edgevision.files import strict_json
 from edgevision.files.run_folder import dump, utc_now
@@ -17,7 +18,6 @@ from ..collection.provenance import Provenance
 from .address import RemoteFolder
 from .remote_image import RemoteImage
 
-FILE = "pulled.jsonl"
 SCHEMA = "edgevision.pulled/1"
 MAX_BYTES = 500_000_000
 MAX_TEXT = 4000
@@ -43,7 +43,7 @@ def read(folder: Path, remote: RemoteFolder) -> Mapping[str, Pulled]:
     lines = read_file(path, "log of pulled images", MAX_BYTES).split(b"\n")
     for number, line in enumerate(lines[:-1], 1):
         try:
-            record = strict_json.fields(strict_json.loads(line, f"{path}, line {number}", 100_000), "the line")
+            record = strict_json.fields(strict_json.loads(line, f"{path}, line {number}", MAX_LINE), "the line")
             if (record["host"], record["folder"]) == (remote.host, remote.path):
                 name = strict_json.text(record["remote_path"], "remote_path", MAX_TEXT)
                 local = strict_json.text(record["path"], "path", MAX_TEXT)
@@ -88,6 +88,7 @@ def record_of(remote: RemoteFolder, image: RemoteImage, path: str, digest: str, 
     return {
         "schema": SCHEMA,
         "host": remote.host,
+        "user": remote.user,
         "folder": remote.path,
         "remote_path": image.path,
         "path": path,

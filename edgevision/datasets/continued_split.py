@@ -13,6 +13,8 @@ from .split import FRACTIONS, NAMES, Split, assign, lacking, units
 from .training_images import TEST, TrainingImages
 
 log = Log("edgevision.data")
+ENOUGH = 0.9
+"""Share of the earlier images below which a note says that some are missing."""
 LEFT_OUT = "left out"
 """Part of an image that the earlier training did not use."""
 
@@ -71,7 +73,11 @@ def continued_split(report: DataReport, known: KnownImages, seed: int = 0) -> Sp
         Row(item.path, item.labels, chosen.get(item.path), report.groups.get(item.path, "")) for item in report.items
     )
     log.info("continued split: %d images known, %d new", len(fixed), len(rows) - len(fixed))
-    said = (*_relabeled(report.pictures, copies), *_left_out_notes(copies, like_test))
+    said = (
+        *_missing_note(report.pictures, known.images),
+        *_relabeled(report.pictures, copies),
+        *_left_out_notes(copies, like_test),
+    )
     return Split(rows, (*said, *lacking(rows, report.dataset, FRACTIONS)))
 
 
@@ -102,6 +108,18 @@ def _follow_groups(report: DataReport, fixed: dict[str, str], left_out: set[str]
         elif present:
             fixed.update(dict.fromkeys(new, "train" if "train" in present else "val"))
     return like_test
+
+
+def _missing_note(pictures: Sequence[Picture], images: TrainingImages) -> tuple[str, ...]:
+    """Return a note if many of the images that the model lists are not there."""
+    listed = len(images.digests) + len(images.test_digests)
+    found = len({one.sha256 for one in pictures if images.part_by_content(one.sha256) is not None})
+    if found >= ENOUGH * listed:
+        return ()
+    return (
+        f"only {found} of the {listed} photos that made and tested the earlier model are here; what the others show may be "
+        "forgotten (--old-photos names their folders)",
+    )
 
 
 def _relabeled(pictures: Sequence[Picture], copies: set[str]) -> tuple[str, ...]:

@@ -54,10 +54,10 @@ def open_earlier(run: Path) -> EarlierModel:
     card = read_model(found.path).card if tflite else scan(found.path).card
     record = (card.training or {}).get("backbone") if card is not None else None
     if card is None or not isinstance(record, dict) or record.get("name") not in BACKBONES or not card.labels:
-        raise BadModel(
-            f"{found.path} has no record of a training by edgevision train; to start from its weights, "
-            "give --weights FILE instead of --from"
+        instead = (
+            "train without --from" if tflite else "to start from its weights, give --weights FILE instead of --from"
         )
+        raise BadModel(f"{found.path} has no record of a training by edgevision train; {instead}")
     if card.task not in ("classification", "multilabel"):
         raise BadModel(f"{found.path} is a {card.task} model; --from continues classifiers only")
     arrays = {} if tflite else weight_arrays.read(found.path)

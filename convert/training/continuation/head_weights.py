@@ -22,10 +22,8 @@ LAYER = "scores"
 def carry_over(network: Network, earlier: EarlierModel) -> None:
     """Give the last layer the earlier model's weights of its classes; new classes keep their random ones.
 
-    Nothing is carried over from a .tflite. Raises BadModel for weights of another shape.
+    Raises BadModel for weights of another shape.
     """
-    if not earlier.arrays:
-        return
     layer = network.head[-1]
     kernel, bias = (variable.numpy() for variable in layer.weights)
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from edgevision.datasets.pulled_from import device_of
 from edgevision.evaluation.not_worse import MIN_IMAGES, PairedResult
 from edgevision.evaluation.not_worse import Verdict as Comparison
 from edgevision.evaluation.scorers import ModelFacts
@@ -120,13 +121,17 @@ class Proposal:
         return f"{self.model} is {what} {self.earlier} and can replace it: {self.reason()}"
 
     def next(self) -> tuple[str, ...]:
-        """Return the commands that bring the new model to a device; after a refusal, the one that shows doubtful photos."""
+        """Return the commands that bring the new model to a device; after a refusal, the one that shows doubtful photos.
+
+        The device is the one that the new photos were pulled from, or any.
+        """
         if not self.accepted:
             return (command("evaluate", self.earlier, self.photos),)
         converted = Path(self.model).with_suffix(".tflite")
+        device = device_of(self.photos)
         return (
             command("convert", self.model, "--calibration", self.earlier_photos, "-o", converted),
-            command("bundle", converted),
+            command("bundle", converted) if device is None else command("deploy", device, converted),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from edgevision.datasets.dataset import BACKGROUND, Dataset, open_dataset
 from edgevision.datasets.merged import merge
-from edgevision.errors import BadInput
+from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.log import Log
 
 from ..config import config_file
@@ -63,6 +65,22 @@ def open_all_photos(photos: Path, settings: TrainSettings, earlier: EarlierModel
         dataset = replace(dataset, classes=tuple(name for name in dataset.classes if name != BACKGROUND))
     dataset.require_trainable()
     return dataset
+
+
+def require_earlier_photos(dataset: Dataset, photos: Path, earlier: EarlierModel) -> None:
+    """Raise BadInput if no image is one of those that the earlier model lists; without them it would forget its classes."""
+    images = earlier.known.images
+    if not images.digests:
+        log.info("%s does not list its images; whether they are here is not known", earlier.path)
+        return
+    for item in dataset.items:
+        with suppress(EdgeVisionError):  # the data check names damaged ones
+            if images.part_by_content(sha256(item.data()).hexdigest()) is not None:
+                return
+    raise BadInput(
+        f"none of the {len(images.digests)} photos that {earlier.given} was trained on is in {photos}, and without them its "
+        "classes would be forgotten; name their folders with --old-photos, or train without --from"
+    )
 
 
 def new_labels(dataset: Dataset, earlier: EarlierModel) -> tuple[str, ...]:

@@ -1,76 +1,28 @@
-"""The loop once from end to end: a device collects, somebody sorts, the training continues; wrong labels are caught."""
+"""The loop once from end to end by its commands: run collects, pull fetches, a person labels, the training continues.
+
+tests/emulated/deploy/test_closed_loop.py goes on from there to the device.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
+from closed_loop import FEW_EPOCHS, NETWORK, NEW, SWAPPED, Answered, draw_film, draw_photos, label_on_page
 from command_line import edgevision
 from documents import parse, parse_lines
-from edgevision.convert.synthetic import draw_set
-from edgevision.device import Sink, open_source
-from edgevision.device import run as loop
-from edgevision.device.collection.collector import Collector
-from edgevision.device.collection.provenance import CollectedBy
-from edgevision.device.collection.quota_store import Store
 from ssh_server import ssh_server
 
-from edgevision import open_model
-from edgevision.preprocessing.decode import read
-from edgevision.types import Frame, Prediction
-
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
-KNOWN, NEW = ("apple", "banana", "mug"), "carrot"
-NETWORK = (
-    "--backbone",
-    "cnn",
-    "--weights",
-    "none",
-    "--image-size",
-    "48",
-    "--cnn-filters",
-    "12,16,24",
-    "--cnn-dense",
-    "32",
-)
-FEW_EPOCHS = ("--epochs", "12", "--head-epochs", "12", "--learning-rate", "0.003", "--quiet")
-SHOWN_S = 6
-"""Seconds that each scene of a film stays; two images of a label are collected at least 5 s apart."""
-Scenes = list[tuple[str, np.ndarray]]
-"""What each scene shows, and its pixels."""
-
-
-def _film(path: Path, names: tuple[str, ...], scenes: int) -> Scenes:
-    """Write a film, at one frame per second, of objects by turns, in scenes that no photo shows and in dim light."""
-    drawn = {name: draw_set(path.parent / "scenes", (name,), scenes, (7, 7), size=96) for name in names}
-    found = [(name, (read(drawn[name][at]).pixels * 0.8).astype(np.uint8)) for at in range(scenes) for name in names]
-    height, width = found[0][1].shape[:2]
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 1, (width, height))
-    for _, pixels in found:
-        for _ in range(SHOWN_S):
-            video.write(pixels)
-    video.release()
-    return found
-
-
-class Unhurried(Sink):
-    """Slows the loop down: a file is read as fast as possible, and the collector drops what it cannot write in time."""
-
-    def write(self, frame: Frame, prediction: Prediction) -> None:
-        time.sleep(0.02)
-
-
-def _collect(film: Path, model: Path, folder: Path) -> None:
-    """Run the loop on a film, as ``run --collect`` does."""
-    with open_model(model) as opened:
-        by = CollectedBy("film", opened.card.name, opened.sha256)
-        collector = Collector(Store(folder, 10**9), opened.card.threshold, by=by)
-        summary = loop(open_source(str(film)), opened, [collector, Unhurried()])
-    assert summary.stopped_by == "end"
+START_S = 60
 
 
 def _ok(*arguments: object, cwd: Path) -> str:
@@ -79,47 +31,79 @@ def _ok(*arguments: object, cwd: Path) -> str:
     return done.stdout
 
 
-def _label(pulled: Path, scenes: Scenes, names: dict[str, str]) -> None:
-    """Move every pulled image into the folder of what it shows, as a person would who looks at it; ``names``: mistakes."""
-    for line in parse_lines((pulled / "pulled.jsonl").read_text(), "pulled"):
-        image = pulled / line["path"]
-        seen = read(image).pixels.astype(int)
-        shown = min(scenes, key=lambda scene: float(np.abs(scene[1] - seen).mean()))[0]
-        target = pulled / names.get(shown, shown) / f"{image.parent.name}-{image.name}"
-        target.parent.mkdir(exist_ok=True)
-        image.rename(target)
+@contextmanager
+def _labeling(folder: Path, model: Path) -> Iterator[int]:
+    """Serve ``edgevision label`` until the end of the block; yield its port."""
+    log = folder.with_name(f"{folder.name}.log")
+    command = [sys.executable, "-m", "edgevision", "label", folder, "--model", model, "--page", "127.0.0.1:0"]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stream)
+    try:
+        yield _port(log, process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert "0 to label" in log.read_text().splitlines()[-1]
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def _port(log: Path, process: subprocess.Popen[bytes]) -> int:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"page: http://\S+:(\d+)/", log.read_text()):
+            return int(found[1])
+        time.sleep(0.05)
+    raise AssertionError(f"no page: {log.read_text()}")
 
 
 def test_model_gets_better_where_it_runs_and_wrong_labels_are_caught(tmp_path: Path) -> None:
-    draw_set(tmp_path / "photos", KNOWN, 100, 1, size=96)
+    draw_photos(tmp_path / "photos")
     _ok("train", "photos", *NETWORK, *FEW_EPOCHS, cwd=tmp_path)
     _ok("convert", "runs/train-1/model.keras", "--calibration", "photos", "-o", "model.tflite", "--quiet", cwd=tmp_path)
+    model = tmp_path / "model.tflite"
 
-    scenes = _film(tmp_path / "film.avi", (*KNOWN, NEW), 30)  # the real loop on a film
-    _collect(tmp_path / "film.avi", tmp_path / "model.tflite", tmp_path / "device/seen")
-    collected = list((tmp_path / "device/seen").rglob("*.jpg"))
+    scenes = draw_film(tmp_path / "film.avi")
+    seen = tmp_path / "device" / "seen"
+    command = ["run", model, "--source", "film.avi", "--collect", seen, "--camera-name", "film", "--quiet"]
+    subprocess.run([sys.executable, "-m", "edgevision", *command], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+    collected = list(seen.rglob("*.jpg"))
     assert len(collected) >= 40
 
     with ssh_server(tmp_path / "ssh") as server:
-        address = f"{server.login}:{tmp_path}/device/seen"
         for out in ("good", "poisoned"):
-            said = _ok("pull", address, "--ssh-config", server.config, "-o", out, "--json", cwd=tmp_path)
+            address = (f"{server.login}:{seen}", "--ssh-config", server.config)
+            said = _ok("pull", *address, "-o", out, "--json", cwd=tmp_path)
             assert len(parse(said, "pull")["pulled"]) == len(collected)
 
-    _label(tmp_path / "good", scenes, {})
+    with _labeling(tmp_path / "good", model) as port:
+        answered = label_on_page(port, scenes)
+    assert answered.confirmed and answered.corrected and answered.undone == 1
+    _check_log(tmp_path / "good", answered)
     said = _ok("train", "good", "--from", "runs/train-1", *FEW_EPOCHS, "--json", cwd=tmp_path)
     result = parse(said, "train")
     proposal = parse((tmp_path / "runs/train-2/proposal.json").read_text(), "proposal")
     assert proposal["accepted"] and result["proposal"]["accepted"]
     assert proposal["result"]["pictures"] == 30 and proposal["result"]["new_pictures"] == 0
     assert [one["name"] for one in proposal["new_classes"]] == [NEW]
-    assert [line.split()[1] for line in proposal["next"]] == ["convert", "bundle"]
+    assert [line.split()[1] for line in proposal["next"]] == ["convert", "deploy"]
+    assert proposal["next"][1].split()[2] == server.login
 
-    turned = dict(zip(KNOWN, (*KNOWN[1:], KNOWN[0]), strict=True))
-    _label(tmp_path / "poisoned", scenes, turned)
+    with _labeling(tmp_path / "poisoned", model) as port:
+        label_on_page(port, scenes, SWAPPED)
     done = edgevision("train", "poisoned", "--from", "runs/train-1", *FEW_EPOCHS, cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert "runs/train-3/refused.keras is refused as" in done.stderr.splitlines()[-1]
     refused = parse((tmp_path / "runs/train-3/proposal.json").read_text(), "proposal")
     assert {one["label"] for one in refused["doubtful_labels"]["groups"]} >= {"banana"}
     assert json.loads((tmp_path / "runs/train-3/run.json").read_text())["exit_code"] == 3
+
+
+def _check_log(folder: Path, answered: Answered) -> None:
+    """Check that the log has every answer, and that of each image is recorded where it is from."""
+    lines = parse_lines((folder / ".edgevision-label" / "log.jsonl").read_text(), "label_log")
+    actions = [line["action"] for line in lines]
+    assert actions.count("undo") == answered.undone
+    assert actions.count("label") == answered.confirmed + answered.corrected + answered.undone
+    pulled = parse_lines((folder / "pulled.jsonl").read_text(), "pulled")
+    assert {line["camera"] for line in pulled} == {"film"}

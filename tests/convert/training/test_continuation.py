@@ -162,6 +162,42 @@ def test_moved_photos_are_asked_for(earlier: Any, tmp_path: Path) -> None:
         run(earlier.photos, tmp_path / "runs", TrainSettings(from_run=str(moved)))
 
 
+def test_training_without_the_earlier_photos_is_refused(earlier: Any, tmp_path: Path) -> None:
+    photos = _photos(tmp_path / "new", 7000, 12, blue="blue", red="red")
+    with pytest.raises(BadInput, match=r"none of the 216 photos that .* was trained on is in .*--old-photos"):
+        run(photos, tmp_path / "runs", replace(SHORT, from_run=str(earlier.folder), old_photos=(str(photos),)))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_deployed_file_alone_continues_with_its_photos(tmp_path: Path) -> None:
+    """A .tflite from a device, far from its run folder: seen trained by the commands, whose tests of the model stay."""
+    make_photos(tmp_path / "photos", ("blue", "red"), 60)
+    network = ("--backbone", "mobilenet_v2", "--alpha", "0.35", "--image-size", "32")
+    starter = ("--weights", "starter", "--head-method", "gradient", "--epochs", "2", "--head-epochs", "4", "--quiet")
+
+    def ok(*arguments: object) -> str:
+        done = edgevision(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    ok("train", "photos", *network, *starter)
+    (tmp_path / "device").mkdir()
+    ok("convert", "runs/train-1", "--calibration", "photos", "-o", "device/model.tflite", "--quiet")
+    shutil.rmtree(tmp_path / "runs")
+    _photos(tmp_path / "new", 8000, 20, blue="blue", red="red")
+
+    alone = edgevision("train", "new", "--from", "device/model.tflite", *starter, cwd=tmp_path)
+    assert alone.returncode == 1 and len(alone.stderr.splitlines()) == 1
+    assert "photos that device/model.tflite was trained on is in new" in alone.stderr
+    said = ok("train", "new", "--from", "device/model.tflite", "--old-photos", "photos", *starter[:-1])
+    assert "has int8 weights, which cannot be trained further: the network starts from starter weights" in said
+    proposal = parse((tmp_path / "runs/train-1/proposal.json").read_text(), "proposal")
+    assert proposal["accepted"] and proposal["result"]["new_pictures"] == 0
+    assert proposal["earlier"]["mode"] == "int8" and proposal["earlier"]["path"] == "device/model.tflite"
+    assert proposal["result"]["pictures"] == 12
+
+
 def test_models_without_a_training_record_are_refused(tmp_path: Path) -> None:
     from edgevision.convert.training.continuation.earlier_model import open_earlier
     from edgevision.convert.training.network.backbones import BackboneSpec, build
@@ -169,6 +205,8 @@ def test_models_without_a_training_record_are_refused(tmp_path: Path) -> None:
     build(BackboneSpec("mobilenet", 32, 0.25)).save(tmp_path / "m.keras")
     with pytest.raises(BadModel, match="has no record of a training by edgevision train"):
         open_earlier(tmp_path / "m.keras")
+    bare = edgevision("train", tmp_path, "--from", Path(__file__).parents[2] / "data" / "tiny.tflite", cwd=tmp_path)
+    assert bare.returncode == 1 and "has no record of a training by edgevision train; train without" in bare.stderr
 
 
 def test_tflite_gives_its_network_and_labels_but_no_weights(tmp_path: Path) -> None:
