@@ -16,7 +16,7 @@ from edgevision.cli.terminal import bar, note, say, say_json
 from ..loop.options import SETTINGS
 
 if TYPE_CHECKING:
-    from ..label.check import CheckReport
+    from ..label.check import LabelCheck
     from ..label.guesses import Guesser
     from ..label.opening import Opened
     from ..page.opened import PageOptions
@@ -110,15 +110,15 @@ def _guesser(model: Path | None, engine: str, folder: Path) -> Iterator[Guesser 
         yield Guesser(opened, folder)
 
 
-def _checked(opened: Opened, guesser: Guesser, quiet: bool) -> CheckReport:
-    from ..label.check import check_labels
+def _checked(opened: Opened, guesser: Guesser, quiet: bool) -> LabelCheck:
+    from ..label.check import check_session
 
     session = opened.session
     with bar("near-duplicates", None, quiet):
         session.similar.run()
     labeled = sum(item.state.label is not None for item in session.items())
     with bar("features", labeled, quiet) as step:
-        return check_labels(session, guesser.vector, guesser.model.card.name, step)
+        return check_session(session, guesser.vector, guesser.model.card.name, step)
 
 
 def _show_notes(opened: Opened, quiet: bool) -> None:
@@ -126,19 +126,18 @@ def _show_notes(opened: Opened, quiet: bool) -> None:
         note(line, quiet)
 
 
-def _tell(report: CheckReport) -> None:
+def _tell(report: LabelCheck) -> None:
     """Print the worst doubts, and what they rest on."""
-    checked = report.checked
     say(
-        f"about {checked.estimate} of {checked.images} labels are probably wrong; {len(checked.doubts)} disagree with a 5-fold "
-        f"cross-validation on features of {report.features}, the worst first:"
+        f"about {report.estimated_mistakes} of {report.images} labels are probably wrong; "
+        f"{len(report.mistakes)} disagree with a 5-fold cross-validation on features of {report.features}, the worst first:"
     )
-    for one in checked.doubts[:LISTED]:
-        say(f"  {report.paths[one.image]}: {one.label}, likely {one.likely} ({one.doubt:.2f})")
-    if len(checked.doubts) > LISTED:
-        say(f"  {len(checked.doubts) - LISTED} more (on the page, and with --json)")
-    if checked.left_out:
-        say(f"not checked, because they have fewer than 5 different images: {', '.join(checked.left_out)}")
+    for one in report.mistakes[:LISTED]:
+        say(f"  {one.path}: {one.label}, likely {one.likely} ({one.score:.2f})")
+    if len(report.mistakes) > LISTED:
+        say(f"  {len(report.mistakes) - LISTED} more (on the page, and with --json)")
+    if report.left_out_classes:
+        say(f"not checked, because they have fewer than 5 different images: {', '.join(report.left_out_classes)}")
 
 
 def _serve(folder: Path, opened: Opened, rest: dict[str, Any]) -> None:

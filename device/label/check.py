@@ -10,7 +10,7 @@ import numpy as np
 from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.log import Log
 
-from .mistakes import Checked, find_doubts
+from .mistakes import find_doubts
 from .session import Session
 from .views import Item
 
@@ -25,43 +25,61 @@ Features = Callable[[str], "Floats"]
 """Returns the feature vector of an image by its path below the folder. Raises EdgeVisionError."""
 
 
-class CheckReport(NamedTuple):
-    """What a check found."""
+class LabelMistake(NamedTuple):
+    """An image whose label is probably wrong."""
+
+    path: str
+    """Path below the folder."""
+    label: str
+    """Its label."""
+    likely: str
+    """The class that fits better."""
+    score: float
+    """0..1: half the difference of the scores of both classes, plus a half. Larger is worse."""
+
+
+class LabelCheck(NamedTuple):
+    """Which labels of a folder are probably wrong, by a cross-validation on feature vectors."""
 
     folder: str
+    """The folder as it was given."""
     features: str
-    """What the feature vectors are from."""
-    checked: Checked
-    paths: tuple[str, ...]
-    """Paths of the scored images, by the index of a doubt."""
+    """Name of the model that the feature vectors are from."""
+    images: int
+    """Number of images that were scored."""
+    mistakes: tuple[LabelMistake, ...]
+    """Labels that the cross-validation disagrees with and no person has confirmed, the worst first."""
+    estimated_mistakes: int
+    """Estimated number of wrong labels, by the confident joint."""
+    agreement: float
+    """Share of the images whose label is the answer of the cross-validation, 0..1."""
+    left_out_classes: tuple[str, ...]
+    """Classes with fewer than 5 different images, which were not scored."""
     skipped: int
-    """Images that cannot be read."""
+    """Number of images that cannot be read."""
     confirmed: int
-    """Doubtful labels that a person confirmed before."""
+    """Number of labels that it disagrees with and a person has confirmed."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the document ``edgevision.label_check/1``."""
-        doubts = [
-            {"path": self.paths[one.image], "label": one.label, "likely": one.likely, "score": round(one.doubt, 4)}
-            for one in self.checked.doubts
-        ]
+        doubts = [{**one._asdict(), "score": round(one.score, 4)} for one in self.mistakes]
         return {
             "schema": SCHEMA,
             "folder": self.folder,
             "features": self.features,
-            "images": self.checked.images,
+            "images": self.images,
             "skipped": self.skipped,
-            "left_out_classes": list(self.checked.left_out),
-            "estimated_mistakes": self.checked.estimate,
-            "agreement": round(self.checked.agreement, 4),
+            "left_out_classes": list(self.left_out_classes),
+            "estimated_mistakes": self.estimated_mistakes,
+            "agreement": round(self.agreement, 4),
             "confirmed": self.confirmed,
             "doubts": doubts,
         }
 
 
-def check_labels(
+def check_session(
     session: Session, features: Features, named: str, step: Callable[[int], None] = lambda done: None
-) -> CheckReport:
+) -> LabelCheck:
     """Fill the session's doubts. ``named``: what the features are from. Raises BadInput, EdgeVisionError.
 
     ``step`` receives the number of images whose features are computed.
@@ -79,16 +97,20 @@ def check_labels(
     checked = find_doubts(vectors, labels, [item.group or item.number for item in used])
     open_doubts = [one for one in checked.doubts if used[one.image].mark not in ("label", "boxes")]
     session.doubts = {used[one.image].number: one for one in open_doubts}
-    report = CheckReport(
-        str(session.form.root),
-        named,
-        checked._replace(doubts=tuple(open_doubts)),
-        tuple(item.state.path for item in used),
-        len(labeled) - len(used),
-        len(checked.doubts) - len(open_doubts),
-    )
     log.info("%s: %d of %d labels are doubtful", session.form.root, len(open_doubts), len(used))
-    return report
+    return LabelCheck(
+        folder=str(session.form.root),
+        features=named,
+        images=checked.images,
+        mistakes=tuple(
+            LabelMistake(used[one.image].state.path, one.label, one.likely, one.doubt) for one in open_doubts
+        ),
+        estimated_mistakes=checked.estimate,
+        agreement=checked.agreement,
+        left_out_classes=checked.left_out,
+        skipped=len(labeled) - len(used),
+        confirmed=len(checked.doubts) - len(open_doubts),
+    )
 
 
 def _vectors(items: Sequence[Item], features: Features, step: Callable[[int], None]) -> tuple[list[Item], Floats]:

@@ -45,7 +45,7 @@ class Similar:
     def run(self) -> None:
         """Look for them now."""
         try:
-            self._groups = self._search()
+            self._groups = self.find()
         except (_Closed, EdgeVisionError, OSError) as error:
             log.info("near-duplicates are not grouped: %s", error)
         self.finished.set()
@@ -54,7 +54,8 @@ class Similar:
         """Return the group of an image, by the path that it had when the search began; None for an image on its own."""
         return self._groups.get(original)
 
-    def _search(self) -> dict[str, str]:
+    def find(self) -> dict[str, str]:
+        """Return path -> group of the images that are not on their own. Raises BadInput."""
         from edgevision.datasets.check import check
 
         if len(self._found) < 2:

@@ -22,7 +22,20 @@ from edgevision.convert import (
     convert,
     train,
 )
-from edgevision.device import Event, RunSummary, Sink, Source, Unreadable, open_camera, open_source, run
+from edgevision.device import (
+    Event,
+    LabelCheck,
+    LabelMistake,
+    RunSummary,
+    Sink,
+    Source,
+    Unreadable,
+    check_labels,
+    near_duplicates,
+    open_camera,
+    open_source,
+    run,
+)
 
 import edgevision
 from edgevision import (
@@ -193,6 +206,15 @@ def make(photos: Path, folder: Path) -> tuple[ConvertReport | DetectorConvertRep
     report = convert(options)
     done = evaluate(report.path, photos, compare=trained.model, split="test")
     return report, measured(done)
+
+
+def suspects(photos: Path, features: Model) -> Iterator[str]:
+    found: LabelCheck = check_labels(photos, features)
+    worst: LabelMistake
+    for worst in found.mistakes[: found.estimated_mistakes]:
+        yield f"{worst.path}: {worst.label}, likely {worst.likely} ({worst.score:.2f})"
+    for group in near_duplicates(photos):
+        yield " = ".join(group)
 
 
 def unusual(found: Anomaly) -> tuple[float, float, float, float] | None:

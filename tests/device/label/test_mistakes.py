@@ -10,13 +10,16 @@ import pytest
 pytest.importorskip("sklearn")
 from command_line import edgevision
 from documents import parse
-from edgevision.device.label.check import check_labels
+from edgevision.device import check_labels, near_duplicates
+from edgevision.device.label.check import check_session
 from edgevision.device.label.mistakes import find_doubts
 from edgevision.device.label.opening import open_folder
 from edgevision.device.label.views import VIEWS
 from label_page import draw
 
-from edgevision.errors import BadInput
+from edgevision import open_model
+from edgevision.errors import BadInput, BadModel, MissingFile
+from edgevision.files.run_folder import dump
 from edgevision.inspection import add_card
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
@@ -87,13 +90,13 @@ def mean_color(folder: Path, path: str) -> np.ndarray:
 def test_page_shows_doubtful_labels_first_until_they_are_answered(colored: Path) -> None:
     opened = open_folder(colored)
     session = opened.session
-    report = check_labels(session, lambda path: mean_color(colored, path), "mean color")
-    assert {report.paths[one.image] for one in report.checked.doubts} == {"green/red3.png", "green/blue7.png"}
+    report = check_session(session, lambda path: mean_color(colored, path), "mean color")
+    assert {one.path for one in report.mistakes} == {"green/red3.png", "green/blue7.png"}
     first = session.view(VIEWS[1])[0].item
     session.label([first.number], "green")  # it was right
     assert first.number not in [one.item.number for one in session.view(VIEWS[1])]
-    again = check_labels(session, lambda path: mean_color(colored, path), "mean color")
-    assert (len(again.checked.doubts), again.confirmed) == (1, 1)
+    again = check_session(session, lambda path: mean_color(colored, path), "mean color")
+    assert (len(again.mistakes), again.confirmed) == (1, 1)
     session.undo()
     opened.close()
 
@@ -114,6 +117,26 @@ def test_command_prints_the_doubts_as_json(colored: Path, embedder: Path) -> Non
     assert {one["path"] for one in found["doubts"]} >= {"green/red3.png", "green/blue7.png"}
     assert found["images"] == 36 and 0 <= found["agreement"] <= 1
     assert {one["label"] for one in found["doubts"]} <= set(COLORS)
+
+
+def test_api_ranks_mistakes_and_lists_near_duplicates(colored: Path, embedder: Path) -> None:
+    copied = decode.read(colored / "red/red1.png")
+    copy = colored / "red" / "saved again.jpg"
+    copy.write_bytes(decode.encode_jpeg(copied, 90))
+    try:
+        with open_model(embedder) as model:
+            found = check_labels(str(colored), model)
+        groups = near_duplicates(colored)
+    finally:
+        copy.unlink()
+    assert {one.path for one in found.mistakes} >= {"green/red3.png", "green/blue7.png"}
+    assert [one.score for one in found.mistakes] == sorted((one.score for one in found.mistakes), reverse=True)
+    assert ("red/red1.png", "red/saved again.jpg") in groups
+    assert parse(dump(found.to_json()), "label_check")["images"] == 37
+    with pytest.raises(MissingFile, match="folder not found"):
+        near_duplicates(colored / "absent")
+    with open_model() as model, pytest.raises(BadModel, match="--with-embedding"):
+        check_labels(colored, model)
 
 
 def test_check_says_what_is_missing(tmp_path: Path, embedder: Path) -> None:
