@@ -280,9 +280,9 @@ class Options:
     outputs: tuple[OutputConfig, ...] = setting(
         (),
         "tables",
-        "Also send results and events to jsonl:FILE, csv:FILE, counts:FILE, snapshots:DIR, clips:DIR, mqtt://HOST/PREFIX, "
-        "webhook:URL, exec:PROGRAM, metrics:PORT or gpio:CHIP/LINE=LABEL; repeat it for several. Settings follow "
-        "after commas, such as jsonl:log.jsonl,only=events,daily.",
+        "Also send results and events to jsonl:FILE, csv:FILE, counts:FILE, snapshots:DIR, clips:DIR, video:FILE.webm, "
+        "mqtt://HOST/PREFIX, webhook:URL, exec:PROGRAM, metrics:PORT or gpio:CHIP/LINE=LABEL; repeat it for several. Settings "
+        "follow after commas, such as jsonl:log.jsonl,only=events,daily.",
         "Output",
         metavar="SPEC",
         option_key="to",

@@ -37,6 +37,7 @@ def open_outputs(
         name=name or host_slug(),
         card=card,
         source=camera.spec,
+        live=camera.live,
         snapshot=stats.snapshot,
         stages=lambda: dict(stats.stages),
         control=control,

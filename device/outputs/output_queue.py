@@ -60,7 +60,7 @@ class OutputQueue:
                 self._pictured.append(item)
             if self._image_bytes > self._max_image_bytes:
                 self._free_images(item)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def take(self, timeout: float) -> Item | None:
         """Return the oldest item; None if there is none within ``timeout`` seconds."""
@@ -70,6 +70,11 @@ class OutputQueue:
             if not self._major or not self._minor:
                 return self._remove(self._major or self._minor) if len(self) else None
             return self._remove(min(self._major, self._minor, key=lambda items: items[0].number))
+
+    def wait_for_space(self, items: int, timeout: float) -> None:
+        """Wait until fewer than this number of items wait, for up to ``timeout`` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or len(self) < items, timeout)
 
     def end(self) -> None:
         """Accept no more items; waiting ones can still be taken."""
@@ -95,6 +100,7 @@ class OutputQueue:
     def _remove(self, items: deque[Item]) -> Item:
         """Remove and return the oldest of some items."""
         item = items.popleft()
+        self._changed.notify_all()
         self._image_bytes -= item.image_bytes
         if self._pictured and self._pictured[0] is item:
             self._pictured.popleft()

@@ -44,6 +44,8 @@ class Context:
     """Card of the model."""
     source: str
     """Spec of the camera, without secrets."""
+    live: bool = True
+    """Whether the camera goes on by itself; False for files, which wait."""
     snapshot: Callable[[], Snapshot]
     """Returns counts and times so far, with those of all outputs."""
     control: LoopControl
@@ -74,6 +76,8 @@ class Output(Protocol):
 
     every_s: float | None = None
     """If given, it gets a frame at most this often, whatever its filter selects; as a recording needs. 0: every frame."""
+    waits: bool = False
+    """Whether the loop waits for it, so that it gets every frame of a file. Not for a live camera, which would lose frames."""
     close_s: float = 2.0
     """Seconds that it may need at the end of the run to deliver what waits."""
     written: int | None = None

@@ -21,6 +21,7 @@ KINDS: Mapping[str, str] = {
     "exec": "child_program",
     "snapshots": "snapshots",
     "clips": "clips.output",
+    "video": "video.output",
     "webhook": "webhook.output",
     "metrics": "metrics.output",
     "gpio": "gpio.output",

@@ -115,24 +115,28 @@ class RotatingFile:
 
     def _rotate(self) -> None:
         self.close()
-        time = datetime.fromtimestamp(self._wall(), UTC).strftime("%Y%m%dT%H%M%SZ")
-        stem, suffix = self._path.stem, self._path.suffix
-        taken = [number for found, number, _ in self._finished() if found == time]
-        number = f"-{max(taken) + 1}" if taken else ""  # never one that sorts before a file made earlier
-        target = self._path.with_name(f"{stem}.{time}{number}{suffix}")
-        try:
-            self._path.rename(target)
-            for _, _, old in self._finished()[: -self._keep or None]:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            raise CannotWrite(f"cannot rotate {self._path}: {error.strerror or error}") from None
+        set_aside(self._path, self._wall(), self._keep)
         self.open()
 
-    def _finished(self) -> list[tuple[str, int, Path]]:
-        """Return time, number and path of the finished files, the oldest first."""
-        pattern = re.compile(re.escape(self._path.stem) + _NUMBERED.format(re.escape(self._path.suffix)))
-        files = ((pattern.fullmatch(path.name), path) for path in self._path.parent.iterdir())
-        return sorted((m[1], int((m[2] or "-1")[1:]), path) for m, path in files if m)
+
+def set_aside(path: Path, wall_s: float, keep: int) -> None:
+    """Rename a finished file to ``NAME.TIME.SUFFIX`` and delete all but the newest ``keep`` of these. Raises CannotWrite."""
+    time = datetime.fromtimestamp(wall_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+    taken = [number for found, number, _ in _finished(path) if found == time]
+    number = f"-{max(taken) + 1}" if taken else ""  # never one that sorts before a file made earlier
+    try:
+        path.rename(path.with_name(f"{path.stem}.{time}{number}{path.suffix}"))
+        for _, _, old in _finished(path)[: -keep or None]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"cannot rotate {path}: {error.strerror or error}") from None
+
+
+def _finished(path: Path) -> list[tuple[str, int, Path]]:
+    """Return time, number and path of the finished files, the oldest first."""
+    pattern = re.compile(re.escape(path.stem) + _NUMBERED.format(re.escape(path.suffix)))
+    files = ((pattern.fullmatch(one.name), one) for one in path.parent.iterdir())
+    return sorted((m[1], int((m[2] or "-1")[1:]), one) for m, one in files if m)
 
 
 def _open_regular(path: Path) -> IO[bytes]:

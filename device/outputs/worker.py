@@ -31,12 +31,16 @@ if TYPE_CHECKING:
 log = Log("edgevision.outputs")
 EXPECTED = (EdgeVisionError, OSError)
 """What an output raises while something outside is down. Anything else is an error in the output, or in the item."""
+WAITING = 4
+"""Items that wait for an output that gets every frame; then the loop does."""
+WAIT_S = 30.0
+"""Longest time that the loop waits for such an output to take an item."""
 MAX_ATTEMPTS = 3
 """Attempts for an item that causes errors of another kind; then it is dropped, so that it does not block the next ones."""
 
 
 class OutputWorker(Sink):
-    """One output of the loop. Nothing that happens to the output can slow or stop the loop."""
+    """One output of the loop. Nothing that happens to it can stop the loop, nor slow it, unless it is to get every frame."""
 
     def __init__(
         self,
@@ -135,6 +139,8 @@ class OutputWorker(Sink):
         if taken:
             assert self._last is not None
             shared = self._last if self._output.images else self._last.without_pixels()
+            if self._output.waits and self.problem is None:
+                self._queue.wait_for_space(WAITING, WAIT_S)
             self._queue.put(Item("frame", shared.time, shared))
         self._beat(now)
 
