@@ -1,10 +1,11 @@
 """Measure how often drift is reported on unchanged scenes, how soon when something changes, and what the watch costs.
 
     edgevision convert network.h5 --calibration photos/ --with-embedding -o model.tflite
-    python benchmarks/drift.py model.tflite [--scenes 8] [--days 30] [--without-features] [--cost-only] [--rounds 300]
+    python benchmarks/drift.py model.tflite [--scenes 8] [--photos DIR] [--changes fog mount] [--days 30] [--without-features]
 
 Films: days before a fixed camera, drawn by tests/helpers/drawn_days.py with sun, moving shadows, weather, a lamp and visitors,
-one frame every ten minutes, six in each hour where a camera at work gives 360. They run through the loop with the real model.
+one frame every ten minutes, six in each hour where a camera at work gives 360. The place is drawn, too, or with --photos what
+a photo shows. They run through the loop with the real model.
 For each scene: an unchanged film of --days days; then, after nine days, the lens fogs up within an hour, the mount is pushed,
 or a season changes over ten days, each beginning at 10 and at 22 o'clock. An alarm before the change counts as false.
 The exit status is 1 if there was a false alarm, or a change was not reported.
@@ -17,15 +18,17 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from random import Random
 from time import process_time
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "helpers"))
 
-from drawn_days import Change, Scene
+from drawn_days import Change, PhotoScene, Scene
 from edgevision.device.drift.state_file import Subject
 from edgevision.device.drift.watch import DriftWatch
 from edgevision.device.loop.loop import run
@@ -94,22 +97,39 @@ class Totals(NamedTuple):
     missed: int
 
 
-def films(model: Model, scenes: int, days: int) -> Totals:
+Place = Callable[[Change, float], Scene]
+"""Returns the scene of a place, with what happens and when, in hours."""
+
+
+def places(count: int, photos: Path | None) -> dict[str, Place]:
+    """Return name -> place: drawn ones, or photos of a folder, chosen at random."""
+    if photos is None:
+        return {f"drawing {seed}": partial(Scene, seed) for seed in range(count)}
+    found = sorted(path for path in photos.rglob("*") if path.suffix.lower() in (".jpg", ".png"))
+    chosen = Random(0).sample(found, min(count, len(found)))
+    return {path.name: partial(_photo, seed, path) for seed, path in enumerate(chosen)}
+
+
+def _photo(seed: int, path: Path, change: Change, at_h: float) -> Scene:
+    return PhotoScene(seed, change, at_h, path)
+
+
+def films(model: Model, scenes: Mapping[str, Place], days: int, changes: Sequence[Change]) -> Totals:
     """Print a line for each film."""
     false = missed = 0
-    for seed in range(scenes):
-        found = played(model, Scene(seed), days)
+    for name, place in scenes.items():
+        found = played(model, place("none", 0.0), days)
         false += len(found.hours)
-        print(f"scene {seed}: unchanged, {days} days: {len(found.hours)} false alarms", flush=True)
-        for change, length in FILM_DAYS.items():
+        print(f"{name}: unchanged, {days} days: {len(found.hours)} false alarms", flush=True)
+        for change, length in ((one, FILM_DAYS[one]) for one in changes):
             for clock in (10, 22) if change != "season" else (0,):
                 at = 24 * CHANGED_AT_DAY + clock
-                found = played(model, Scene(seed, change, at), length)
+                found = played(model, place(change, at), length)
                 early = [hour for hour in found.hours if hour < at]
                 late = [hour - at for hour in found.hours if hour >= at]
                 false, missed = false + len(early), missed + (not late)
                 after = f"reported after {late[0]:.1f} h by {found.measures[len(early)]}" if late else "not reported"
-                print(f"scene {seed}: {change} at {clock}:00: {after}, {len(early)} false alarms before", flush=True)
+                print(f"{name}: {change} at {clock}:00: {after}, {len(early)} false alarms before", flush=True)
     return Totals(false, missed)
 
 
@@ -143,6 +163,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="a converted .tflite")
     parser.add_argument("--scenes", type=int, default=8, help="number of scenes [default: 8]")
+    parser.add_argument("--photos", type=Path, help="folder of photos whose places the camera sees")
+    parser.add_argument("--changes", nargs="*", choices=[*FILM_DAYS], default=[*FILM_DAYS], help="what happens [all]")
     parser.add_argument("--days", type=int, default=30, help="length of the unchanged film [default: 30]")
     parser.add_argument("--without-features", action="store_true", help="compare the scores alone")
     parser.add_argument("--rounds", type=int, default=300, help="repetitions for the cost [default: 300]")
@@ -154,7 +176,7 @@ def main() -> int:
         cost(model, given.rounds)
         if given.cost_only:
             return 0
-        totals = films(model, given.scenes, given.days)
+        totals = films(model, places(given.scenes, given.photos), given.days, given.changes)
     print(f"{totals.false} false alarms, {totals.missed} changes not reported")
     return 1 if totals.false or totals.missed else 0
 

@@ -1,12 +1,14 @@
 """Days before a fixed camera, drawn: sun, shadows, clouds, lamps at night and visitors; and what can happen to the camera.
 
-Nothing is learned from these images. They stand for a real scene where weeks of film would be needed.
+The place is drawn, too, or a photo, of which the camera sees a part. Nothing is learned from these images. They stand for a
+real scene where weeks of film would be needed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -15,6 +17,7 @@ from edgevision.convert.synthetic.backgrounds import background
 from edgevision.convert.synthetic.objects import THINGS
 from edgevision.convert.synthetic.scene import Light, Pose, place
 
+from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
 if TYPE_CHECKING:
@@ -81,10 +84,15 @@ class Scene:
             cv2.circle(canvas, center, int(random.integers(8, 18)), (48.0, 92.0, 40.0), -1)
         return canvas
 
+    def _place(self, at_h: float) -> Canvas:
+        """Return the colors of what is before the camera at a time, in even light."""
+        winter = self._progress("season", at_h, 24 * SEASON_DAYS)
+        return self._summer * (1 - winter) + self._winter * winter
+
     def _lit(self, at_h: float) -> Canvas:
         """Return the yard in the light of a time: color and strength of the sun, moving shadows, a lamp at night."""
-        winter, day, cloudy = self._progress("season", at_h, 24 * SEASON_DAYS), daylight(at_h), self.clouds(at_h)
-        canvas = self._summer * (1 - winter) + self._winter * winter
+        day, cloudy = daylight(at_h), self.clouds(at_h)
+        canvas = self._place(at_h)
         hour = at_h % 24.0
         shift = np.array([[1, 0, (hour - 12.0) * 5.0], [0, 1, 6.0]])
         tall = (self._summer.mean(axis=2) < 95).astype(np.float32)
@@ -130,10 +138,58 @@ class Scene:
             seen = cv2.GaussianBlur(seen, (0, 0), 0.3 + 3.5 * fog)
             seen = seen * (1 - 0.6 * fog) + 0.6 * fog * seen.mean()
         if self._progress("mount", at_h, 1e-3):
-            turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 6.0, 1.12)
-            turn[:, 2] += (0.16 * WIDTH, -0.1 * HEIGHT)
-            seen = cv2.warpAffine(seen, turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+            seen = self._pushed(seen)
         return np.asarray(seen, np.float32)
+
+    def _pushed(self, seen: Canvas) -> Canvas:
+        """Return what the camera sees after a push: turned by 6 degrees, 12 % nearer, a sixth of the width aside."""
+        return np.asarray(
+            cv2.warpAffine(seen, _push(WIDTH, HEIGHT), (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT), np.float32
+        )
+
+
+@dataclass(frozen=True)
+class PhotoScene(Scene):
+    """The place that a photo shows, under the same sky: the camera sees its middle and, once pushed, what lies beside it."""
+
+    photo: Path = Path()
+
+    @cached_property
+    def _summer(self) -> Canvas:
+        return self._part(self._whole)
+
+    @cached_property
+    def _aside(self) -> Canvas:
+        high, wide = self._whole.shape[:2]
+        turned = cv2.warpAffine(self._whole, _push(wide, high), (wide, high), borderMode=cv2.BORDER_REFLECT)
+        return self._part(turned)
+
+    @cached_property
+    def _whole(self) -> Canvas:
+        """The photo, half as wide and high again as the view."""
+        pixels = decode.read(self.photo).pixels[..., ::-1]
+        scale = 1.5 * max(WIDTH / pixels.shape[1], HEIGHT / pixels.shape[0])
+        size = (round(scale * pixels.shape[1]), round(scale * pixels.shape[0]))
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)  # noqa: TID251
+
+    def _place(self, at_h: float) -> Canvas:
+        return self._aside if self._progress("mount", at_h, 1e-3) else super()._place(at_h)
+
+    def _pushed(self, seen: Canvas) -> Canvas:
+        return seen
+
+    @staticmethod
+    def _part(whole: Canvas) -> Canvas:
+        """Return the middle, as large as the view."""
+        y, x = ((whole.shape[axis] - side) // 2 for axis, side in ((0, HEIGHT), (1, WIDTH)))
+        return np.ascontiguousarray(whole[y : y + HEIGHT, x : x + WIDTH])
+
+
+def _push(wide: int, high: int) -> Canvas:
+    """Return the affine transform of a push, for an image of this size."""
+    turn = cv2.getRotationMatrix2D((wide / 2, high / 2), 6.0, 1.12)
+    turn[:, 2] += (0.16 * WIDTH, -0.1 * HEIGHT)
+    return np.asarray(turn, np.float32)
 
 
 def daylight(at_h: float) -> float:

@@ -21,6 +21,7 @@ from edgevision.device.telemetry.release_status import ReleaseStatus
 from live_run import LiveRun, live_run
 from locations import ROOT
 from page_server import served
+from small_anomaly import blue_ground_model, ground
 from small_detector import colors_detector, red_at
 
 from edgevision.preprocessing.decode import encode_jpeg
@@ -517,3 +518,25 @@ def test_release_of_the_device_is_shown_in_its_own_card(tab: Page, tmp_path: Pat
 def test_run_without_a_release_shows_no_card(page: Page) -> None:
     select(page, "health")
     assert page.js("document.getElementById('release-card').hidden")
+
+
+def test_heat_map_of_an_anomaly_is_red_on_the_image(tab: Page, tmp_path: Path) -> None:
+    color = (
+        "((x, y) => { const c = document.createElement('canvas'), i = document.getElementById('image');"
+        "c.width = c.height = 1; const p = c.getContext('2d');"
+        "p.drawImage(i, i.naturalWidth * x, i.naturalHeight * y, 1, 1, 0, 0, 1, 1);"
+        "const [r, g, b] = p.getImageData(0, 0, 1, 1).data; return r > g && r > b ? 'red' : b > g ? 'blue' : 'green'; })"
+    )
+    with live_run(blue_ground_model(tmp_path), ground(), tmp_path) as run:
+        tab.problems.clear()
+        tab.size(*SIZES[0])
+        tab.open(run.url)
+        tab.wait(f"document.getElementById('image').naturalWidth > 0 && {color}(0.25, 0.3) === 'blue'")
+        tab.wait("document.querySelector('.score')?.innerText.includes('Normal')")
+        run.camera.scene = ground((40, 60, 120, 140))
+        tab.wait(f"{color}(0.25, 0.3) === 'red'")
+        assert tab.js(f"{color}(0.75, 0.75)") == "blue"
+        tab.wait("document.querySelector('.score')?.innerText.includes('Anomalous')")
+        select(tab, "events")
+        tab.wait("document.getElementById('timeline').innerText.toLowerCase().includes('anomaly')")
+    assert not tab.problems
