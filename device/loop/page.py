@@ -15,6 +15,7 @@ from ..outputs.counts import Counts
 from ..outputs.worker import OutputWorker
 from ..page.cropped import Cropped
 from ..page.opened import OpenPage, PageOptions, link, open_page, tokens_of
+from ..page.qr_code import qr_lines
 from ..page.shared_model import SharedModel
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def address_lines(options: PageOptions, port: int, secret: bool) -> list[str]:
     if not secret:
         return [f"page: {link(options, port)} (for the link with the token, on this machine: {_command(options)})"]
     url = link(options, port, tokens.admin)
-    return [f"page: {url}", *_qr_code(url), f"page, to look only: {link(options, port, tokens.viewer)}"]
+    return [f"page: {url}", *qr_lines(url), f"page, to look only: {link(options, port, tokens.viewer)}"]
 
 
 def _command(options: PageOptions) -> str:
@@ -86,19 +87,6 @@ def _assigned() -> Path | None:
     """Return the state folder that systemd gave this loop, if it is not the one that root's commands use without --state."""
     folder = state_folder(user=0)
     return None if folder == SYSTEM_FOLDER else folder
-
-
-def _qr_code(text: str) -> list[str]:
-    """Return the lines of a QR code; none without the library."""
-    try:
-        import segno
-    except ImportError:
-        return []
-    from io import StringIO
-
-    out = StringIO()
-    segno.make(text, error="l").terminal(out=out, compact=True, border=2)
-    return out.getvalue().splitlines()
 
 
 def _save(path: Path, changes: dict[str, Any]) -> Path:
