@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service test-deploy test-fleet test-home-assistant os-image boot soak fuzz lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx env-home-assistant clean distclean
+.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service test-deploy test-fleet test-home-assistant os-image boot soak fuzz lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-litertjs env-onnx env-home-assistant clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,10 +24,10 @@ demo: $(READY) ## the whole chain on drawn images: train, convert, score, run th
 packages: ## install the Debian packages that the tests need (as root or with passwordless sudo; else name them)
 	@sh tools/system_packages.sh || true
 
-test: packages $(READY) ## the tests, without the slow ones; CI=true fails if one is skipped for no good reason
+test: packages $(READY) env-litertjs ## the tests, without the slow ones; CI=true fails if one is skipped for no good reason
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-test-all: packages $(READY) env-mediapipe env-tflite-runtime ## all tests, and each fuzz target for a minute; fails if a slow test is skipped (ALLOW_SKIP=1: passes)
+test-all: packages $(READY) env-litertjs env-mediapipe env-tflite-runtime ## all tests, and each fuzz target for a minute; fails if a slow test is skipped (ALLOW_SKIP=1: passes)
 	$(BIN)/python -m pytest -q --full -m "slow or not slow"
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 
@@ -105,11 +105,16 @@ bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime
 	$(BIN)/python benchmarks/loop.py $(firstword $(MODELS))
 	$(BIN)/python benchmarks/outputs.py
 
+env-litertjs: $(ENVS)/litertjs/.ready ## the archives of LiteRT.js from npm, for the tests of edgevision export --to web
 env-mediapipe: $(ENVS)/mediapipe/.ready ## a separate environment with MediaPipe Tasks, for the compatibility tests
 env-tflite-runtime: $(ENVS)/tflite-runtime/.ready ## a separate environment with tflite-runtime and numpy 1
 env-quantizer: $(ENVS)/quantizer/.ready ## a separate environment with ai-edge-quantizer, for benchmarks/fidelity.py
 env-home-assistant: $(ENVS)/home-assistant/.ready ## a separate environment with Home Assistant, for make test-home-assistant (needs python3.13)
 env-onnx: $(ENVS)/onnx/.ready ## a separate environment with ONNX Runtime and tf2onnx, for benchmarks/peers.py --float
+
+$(ENVS)/litertjs/.ready: $(READY) device/export/web/runtime.py
+	@$(BIN)/python -m edgevision.device.export.web.runtime $(@D) || [ "$(ALLOW_SKIP)" = 1 ]
+	@touch $@
 
 $(ENVS)/onnx/.ready: tools/setup.sh constraints/onnx.txt
 	@sh tools/setup.sh $(ENVS)/onnx -r constraints/onnx.txt

@@ -37,6 +37,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "card": ("edgevision.cli.card:card", "Add a task, labels and preprocessing to any .tflite."),
     "run": ("edgevision.device.cli.run:run", "Run a model on a camera, video, image or folder."),
     "page": ("edgevision.device.cli.page:page", "Run a model and show what it sees on a live page."),
+    "export": (
+        "edgevision.device.cli.export:export",
+        "Make an offline web app of a model, for phones and browsers.",
+    ),
     "cameras": (
         "edgevision.device.cli.cameras:cameras",
         "List this machine's cameras and the name of each for --camera.",

@@ -162,10 +162,10 @@ class Page:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Page]:
-    """Start a browser of its own, and end it; ``profile``: folder for its files."""
+def browser(profile: Path, *more: str) -> Iterator[Page]:
+    """Start a browser of its own, and end it; ``profile``: folder for its files; ``more``: other arguments."""
     assert PROGRAM is not None
-    command = [PROGRAM, *ARGUMENTS, f"--user-data-dir={profile}", "about:blank"]
+    command = [PROGRAM, *ARGUMENTS, *more, f"--user-data-dir={profile}", "about:blank"]
     with (profile / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:

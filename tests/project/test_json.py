@@ -31,6 +31,7 @@ COMMANDS = {
     "deploy status": ("deploy_status", "emulated/deploy/device.py"),
     "deploy update": ("deploy", "emulated/deploy/device.py"),
     "doctor": ("doctor", "device/doctor/test_doctor.py"),
+    "export": ("export", "device/export/test_web.py"),
     "evaluate": ("evaluate", "edgevision/evaluation/test_evaluate.py"),
     "fleet status": ("fleet_status", "emulated/fleet/hosts.py"),
     "flash card": ("flash_event", "device/flash/disk/test_write_loop_devices.py"),

@@ -1,0 +1,56 @@
+"""The folder that an export makes: complete, or not there at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgevision.errors import CannotWrite, OutputExists
+from edgevision.files.scratch import scratch_folder
+from edgevision.input_file import open_file
+
+from .facts import SCHEMA
+
+MARK = Path("model") / "facts.json"
+"""File by which an app that was exported before is recognized."""
+HEAD = 200
+"""Bytes of it that hold its schema."""
+
+
+def require_replaceable(folder: Path, overwrite: bool) -> None:
+    """Raise OutputExists if a folder may not be made: something is there that is not an earlier export."""
+    if not os.path.lexists(folder):
+        return
+    if not is_app(folder):
+        empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
+        if not empty:
+            raise OutputExists(f"{folder} already exists and is not an exported app; give another folder with -o")
+    elif not overwrite:
+        raise OutputExists(f"{folder} already exists; give another folder with -o, or replace it with --overwrite")
+
+
+def is_app(folder: Path) -> bool:
+    """Return whether a folder is an exported app."""
+    try:
+        with open_file(folder / MARK, "app") as stream:
+            return not folder.is_symlink() and SCHEMA.encode() in stream.read(HEAD)
+    except OSError:  # MissingFile is one, too
+        return False
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder under a temporary name and rename it; an earlier one is replaced. Raises CannotWrite."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(folder.parent, f".{folder.name}.") as scratch:
+            made = scratch / "app"
+            for name, data in files.items():
+                path = made / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            if folder.is_dir():
+                folder.rename(scratch / "old")
+            made.rename(folder)
+    except OSError as error:
+        raise CannotWrite(f"cannot write {folder}: {error.strerror or error}; choose another folder with -o") from None
