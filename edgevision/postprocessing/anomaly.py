@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import BadModel
 from ..tflite.outputs import dequantize
 from ..types import Anomaly, Label, Prediction
+from .core_set import CoreSet
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,8 +48,7 @@ class AnomalyDecoder:
                 f"{CORE_SET} has {len(data)} bytes, expected {card.anomaly.patches} patches of {row}; train the model again"
             )
         rows = np.frombuffer(data, self._spec.dtype).reshape(-1, shape[3])
-        core = dequantize(rows, self._spec).astype(np.float32)
-        self._core, self._squares = np.ascontiguousarray(2.0 * core.T), (core**2).sum(axis=1)
+        self._core = CoreSet(dequantize(rows, self._spec).astype(np.float32), shape[1] * shape[2])
         self._limit = card.anomaly.limit
         self._threshold = THRESHOLD if card.threshold is None else card.threshold
 
@@ -67,10 +67,7 @@ class AnomalyDecoder:
         patches = dequantize(outputs[0], self._spec).reshape(-1, self._spec.shape[3]).astype(np.float32)
         if not np.isfinite(patches).all():
             raise BadModel(f"the output {self._spec.name} contains NaN or infinite values")
-        nearest = (patches @ self._core - self._squares).max(axis=1)
-        squares = (patches**2).sum(axis=1) - nearest
-        found: npt.NDArray[np.float32] = np.sqrt(np.clip(squares, 0.0, None)).reshape(self._spec.shape[1:3])
-        return found
+        return self._core.distances(patches).reshape(self._spec.shape[1:3])
 
 
 def box_around_peak(

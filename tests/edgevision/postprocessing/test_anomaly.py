@@ -14,6 +14,7 @@ from edgevision.evaluation.anomaly import ScoredImage, measured
 from edgevision.model_file.card import AnomalyReference, ModelCard
 from edgevision.postprocessing.annotate import annotate
 from edgevision.postprocessing.anomaly import CORE_SET, AnomalyDecoder
+from edgevision.postprocessing.core_set import CoreSet
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.outputs import OutputFacts
 from edgevision.types import Frame, Prediction, TensorSpec
@@ -135,3 +136,15 @@ def test_measures_of_known_scores() -> None:
 
 def test_prediction_of_other_tasks_has_no_anomaly() -> None:
     assert Prediction("classification").anomaly is None
+
+
+@pytest.mark.parametrize("patches", [1, 511, 512, 513, 1500])
+def test_nearest_patch_is_found_in_every_block_of_the_core_set(patches: int) -> None:
+    random = np.random.default_rng(patches)
+    core, image = (random.normal(size=(count, 9)).astype(np.float32) for count in (patches, 12))
+    expected = np.linalg.norm(image[:, np.newaxis] - core, axis=2).min(axis=1)
+    known = CoreSet(core, 12)
+    for _ in range(2):  # the memory of the first image is used again
+        np.testing.assert_allclose(known.distances(image), expected, atol=1e-4)
+    image[3] = core[-1]
+    assert known.distances(image)[3] == pytest.approx(0.0, abs=2e-3)
