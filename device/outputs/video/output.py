@@ -116,7 +116,7 @@ class VideoRecording(Output):
                     set_aside(self._path, self._wall(), max(1, self._settings.keep))
             except OSError as error:
                 raise _cannot_write(self._path, error) from None
-        self._encoder = PartEncoder(self._width, self._fps, in_background=not self.waits)
+        self._encoder = PartEncoder(self._width, self._fps, behind=not self.waits)
 
     def deliver(self, item: Item) -> None:
         """Give a frame to the encoder; after some seconds of them, append the part. Raises CannotWrite, OSError."""

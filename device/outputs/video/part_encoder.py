@@ -15,11 +15,13 @@ from edgevision import children
 from edgevision.input_file import read_file
 
 from ..clips import ivf
-from ..clips.encode_child import LENGTH, NICENESS
+from ..clips.encode_child import LENGTH
 
 CHILD = "edgevision.device.outputs.video.encode_child"
-LONGEST_S = 20.0
+LONGEST_S = 60.0
 """Longest time for a frame to be taken, and for a part to be finished (seconds)."""
+NICENESS = 5
+"""Priority of an encoder behind the loop: low, but a loop that takes all the time there is leaves it a fourth of a core."""
 LOOK_S = 1.0
 """Seconds between looks at how long a call has lasted."""
 MAX_NAME, MAX_PART_BYTES = 100, 500_000_000
@@ -28,13 +30,13 @@ MAX_NAME, MAX_PART_BYTES = 100, 500_000_000
 class PartEncoder:
     """One child process with a folder of its own. After an error it must be closed."""
 
-    def __init__(self, max_width: int, fps: float, in_background: bool) -> None:
-        """``fps``: frame rate that the encoder shares its bits by; ``in_background``: only with time that nothing else needs.
+    def __init__(self, max_width: int, fps: float, behind: bool) -> None:
+        """``fps``: frame rate that the encoder shares its bits by; ``behind``: whether the loop goes before it.
 
         Raises OSError.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="edgevision-video-", ignore_cleanup_errors=True)
-        niceness = str(NICENESS if in_background else 0)
+        niceness = str(NICENESS if behind else 0)
         command = children.module(CHILD, self._folder.name, str(max_width), f"{fps:g}", niceness)
         pipe = subprocess.PIPE
         try:

@@ -14,6 +14,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from chromium import PROGRAM, browser
 from edgevision.device.outputs.clips.ivf import Packet
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.output_queue import OutputQueue
@@ -213,3 +214,27 @@ def test_command_records_all_of_a_film(tmp_path: Path) -> None:
     assert [at for at, _ in decoded(tmp_path / "out.webm")] == [100 * index for index in range(60)]
     (sink,) = (one for one in json.loads((tmp_path / "run.json").read_text())["sinks"] if "video" in one["spec"])
     assert (sink["written"], sink["dropped"]) == (60, 0)
+
+
+PAGE = """<!doctype html><title>waiting</title><video id=v muted src="out.webm"></video><script>
+const v = document.getElementById("v"), done = text => document.title = text;
+v.onerror = () => done("error " + v.error.code + " " + v.error.message);
+v.onended = () => done(["ended", v.currentTime, v.videoWidth, v.videoHeight].join(" "));
+v.onloadedmetadata = () => { v.playbackRate = 8; v.play(); };
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed; run: make packages")
+@pytest.mark.parametrize(("cut", "seconds"), [(False, 9.0), (True, 8.0)], ids=["finished", "after a power cut"])
+def test_chromium_plays_it_to_the_end(film: tuple[Path, bytes], tmp_path: Path, cut: bool, seconds: float) -> None:
+    (tmp_path / "out.webm").write_bytes(film[1] if cut else film[0].read_bytes())
+    (tmp_path / "page.html").write_text(PAGE)
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    with browser(profile) as page:
+        page.open((tmp_path / "page.html").as_uri())
+        page.wait("document.title !== 'waiting'", 120)
+        said = str(page.js("document.title")).split()
+    assert said[0] == "ended" and said[2:] == ["320", "240"], said
+    assert float(said[1]) == pytest.approx(seconds, abs=0.5)
