@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service test-deploy test-fleet test-home-assistant os-image boot soak fuzz lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-litertjs env-onnx env-home-assistant clean distclean
+.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service test-deploy test-fleet test-container test-home-assistant os-image boot soak fuzz lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-litertjs env-onnx env-home-assistant clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-deploy: packages $(READY) ## updates over SSH under a systemd of their own:
 
 test-fleet: packages $(READY) ## updates of five devices through Ansible: a canary that fails, a second run, check mode (needs root rights)
 	@$(BIN)/python -m tools.emulation fleet
+
+test-container: $(READY) ## the image of bundle --format oci, built by buildah and run by podman (needs root rights)
+	@$(BIN)/python -m tools.emulation container
 
 test-arm64: $(READY) ## the runtime in a Debian arm64 userland under qemu, with three sets of packages (needs root rights)
 	@$(BIN)/python -m tools.emulation arm64

@@ -1,4 +1,4 @@
-"""Build a bundle: model, configuration, libraries, systemd unit and installer in one reproducible file."""
+"""Collect the files of a bundle: model, configuration, libraries, systemd unit and installer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from edgevision import __version__
 from edgevision.errors import BadInput, UsageError
-from edgevision.files.atomic import refuse_source, require_absent, require_file, write_bytes
+from edgevision.files.atomic import require_file
 from edgevision.files.scratch import scratch_folder
 from edgevision.input_file import read_file
 from edgevision.log import Log
@@ -35,14 +35,12 @@ from ..loop import config_file
 from ..outputs.registry import extras_of
 from ..service.access import Access
 from ..service.fitness import check_config
-from ..service.output_access import access_of, device_files
+from ..service.output_access import access_of
 from ..service.unit import GROUPS, UnitPlan, unit_text
-from . import installer_pyz, keys, own_wheel, pack, wheelhouse
-from .target import Target
+from . import installer_pyz, keys, own_wheel, wheelhouse
+from .target import Form, Target
 
 log = Log("edgevision.bundle")
-BUDGET = 100 * 10**6
-"""Largest bundle in bytes that fits on the boot partition of an SD card and leaves room for system updates."""
 RELEASE = PurePosixPath("/opt/edgevision/current")
 
 
@@ -62,25 +60,11 @@ class BundleOptions:
     """Wheel of edgevision itself; None: build it from the running code."""
     sign: Path | None = None
     number: int | None = None
-    """Release number of a signed bundle; None: the time."""
+    """Release number of a signed bundle or a package; None: the time."""
+    form: Form = "bundle"
+    """What to write; ``deb``: a Debian package, ``oci``: the folder of a container image, both with the bundle in it."""
     output: Path | None = None
     overwrite: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A written bundle."""
-
-    path: Path
-    bytes: int
-    manifest: Manifest
-    signed: bool
-    public_key: Path | None
-    """Public key of the key that signed it, if it is beside that one."""
-    holds_password: bool
-    """Whether the configuration contains a password or a token, such as that of a camera URL."""
-    device_files: tuple[str, ...] = ()
-    """Files that outputs read on the device, such as one with a password; the bundle does not contain them."""
 
 
 MAX_WHEEL = 2**30
@@ -96,28 +80,6 @@ class Contents:
     """Name -> content of all files of the manifest."""
     options: Mapping[str, Any]
     """Options of the loop."""
-
-
-def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
-    """Build and write the bundle; ``step`` is called four times. Raises EdgeVisionError."""
-    name = wish.model.name.removesuffix(".tflite")
-    path = wish.output or Path(f"{name}-{wish.target.python}-{wish.target.arch}.tar.xz")
-    refuse_source(path, (wish.model, wish.config, wish.wheel, wish.sign), "the bundle")
-    require_absent(path, wish.overwrite)
-    found = contents(wish, step)
-    packed = pack.pack(pack.head(found.manifest, wish.sign), found.files)
-    step()
-    write_bytes(path, packed)
-    step()
-    return Made(
-        path,
-        len(packed),
-        found.manifest,
-        wish.sign is not None,
-        _public_key(wish.sign),
-        config_file.holds_secret(found.options),
-        device_files(found.options),
-    )
 
 
 def contents(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Contents:
@@ -145,21 +107,21 @@ def contents(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Co
 
 def _number(wish: BundleOptions) -> int | None:
     """Return the release number of a signed bundle. Raises UsageError, BadInput."""
-    if wish.sign is None:
-        if wish.number is not None:
-            raise UsageError("--release-number needs --sign: a number that nobody signed can be changed by anybody")
-        return None
+    if wish.sign is not None:
+        return given_number(wish)
+    if wish.number is not None and wish.form != "deb":
+        raise UsageError("--release-number needs --sign: a number that nobody signed can be changed by anybody")
+    return None
+
+
+def given_number(wish: BundleOptions) -> int:
+    """Return the release number of the options, of the environment, or of the clock. Raises BadInput."""
     if wish.number is not None:
         return wish.number
     given = os.environ.get("SOURCE_DATE_EPOCH", "")  # https://reproducible-builds.org/specs/source-date-epoch/
     if given and not (given.isdecimal() and 0 < int(given[:20]) <= MAX_NUMBER):
         raise BadInput(f"SOURCE_DATE_EPOCH: expected seconds since 1970, got {given!r:.40}")
     return int(given) if given else int(time.time())
-
-
-def _public_key(private: Path | None) -> Path | None:
-    public = None if private is None else keys.public_path(private)
-    return public if public is not None and public.is_file() else None
 
 
 def loop_options(wish: BundleOptions) -> dict[str, Any]:
@@ -183,9 +145,13 @@ def configuration(options: dict[str, Any], target: Target) -> dict[str, bytes]:
 
 def _config(options: dict[str, Any]) -> str:
     # A configuration with a password is read from a copy elsewhere, so that its model has an absolute path.
-    folder = Path(RELEASE) if config_file.holds_secret(options) else Path()
+    return config_text(options, Path(RELEASE) if config_file.holds_secret(options) else Path())
+
+
+def config_text(options: Mapping[str, Any], folder: Path) -> str:
+    """Return run.toml with the models of a folder; ``Path()``: the folder that the file is in."""
     models = {"model": folder / MODEL} | ({"then": folder / SECOND_MODEL} if options.get("then") else {})
-    return config_file.dumps(options | models, Path(CONFIG))
+    return config_file.dumps({**options, **models}, Path(CONFIG))
 
 
 def _second_model(options: dict[str, Any]) -> dict[str, bytes]:

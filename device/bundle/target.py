@@ -1,15 +1,22 @@
-"""Target devices of a bundle, and the wheels that run on them."""
+"""Target devices of a bundle, the wheels that run on them, and the forms in which it reaches them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 PYTHONS = ("3.11", "3.13")
 """Python versions of Raspberry Pi OS Bookworm (Debian 12) and Trixie (Debian 13)."""
 ARCHES = ("aarch64", "x86_64")
 MANYLINUX = ("2014", "_2_17", "_2_24", "_2_26", "_2_27", "_2_28", "_2_31", "_2_34")
 """Manylinux tags that Debian 12 (glibc 2.36) and later can run."""
+
+Form = Literal["bundle", "deb", "oci"]
+FORMS: tuple[Form, ...] = get_args(Form)
+SUFFIXES: Mapping[Form, str] = {"bundle": ".tar.xz", "deb": ".deb", "oci": "-oci"}
+"""End of the name of what is written, by form."""
 
 
 @dataclass(frozen=True, slots=True)

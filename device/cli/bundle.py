@@ -13,12 +13,12 @@ from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_op
 from edgevision.cli.setting_options import option_of
 from edgevision.cli.terminal import say, say_json
 
-from ..bundle.target import ARCHES, PYTHONS, Target
+from ..bundle.target import ARCHES, FORMS, PYTHONS, Target
 from ..installer.archive.manifest import MAX_NUMBER
 from ..loop.options import CAMERA
 
 if TYPE_CHECKING:
-    from ..bundle.build import Made
+    from ..bundle.make import Made
     from ..installer.archive.verify import Checked
 
 
@@ -46,6 +46,14 @@ def bundle() -> None:
 @click.option(
     "--arch", type=click.Choice(ARCHES), default=ARCHES[0], show_default=True, help="Architecture of the device."
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
+    default=FORMS[0],
+    show_default=True,
+    help="What to write: a bundle, a Debian package that installs it, or a folder that podman or docker build an image from.",
+)
 @click.option("--wheels", type=PATH, metavar="DIR", help="Take all libraries from this folder and download nothing.")
 @click.option(
     "--wheel", type=PATH, metavar="FILE", help="edgevision's own wheel.  [default: built from the installed one]"
@@ -56,23 +64,25 @@ def bundle() -> None:
     "number",
     type=click.IntRange(1, MAX_NUMBER),
     metavar="N",
-    help="Number of this release, higher than that of the one before: devices that trust a key refuse lower ones. Needs "
-    "--sign.  [default: the time in seconds since 1970, or SOURCE_DATE_EPOCH]",
+    help="Number of this release, higher than that of the one before: devices that trust a key refuse lower ones, and it is "
+    "the version of a Debian package. Needs --sign or --format deb.  [default: the time in seconds since 1970, or "
+    "SOURCE_DATE_EPOCH]",
 )
-@click.option("-o", "--output", type=PATH, help="[default: NAME-PYTHON-ARCH.tar.xz]")
+@click.option("-o", "--output", type=PATH, help="[default: NAME-PYTHON-ARCH and .tar.xz, .deb or -oci]")
 @json_option
 @quiet_option
 @overwrite_option
 def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> None:
-    """Make a bundle of MODEL. The same input always gives the same bytes; a signed one also needs the same number."""
+    """Make a bundle of MODEL. The same input always gives the same bytes; a signed one and a package also need the same number."""
     from edgevision.cli.terminal import bar, note
 
-    from ..bundle.build import BUDGET, BundleOptions, make
+    from ..bundle.build import BundleOptions
+    from ..bundle.make import BUDGET, make
 
     with bar("bundling", 4, quiet) as step:
         done = iter(range(1, 5))
         made = make(BundleOptions(target=Target(python, arch), **rest), lambda: step(next(done)))
-    if made.bytes > BUDGET:
+    if made.form == "bundle" and made.bytes > BUDGET:
         note(
             f"the bundle has {made.bytes / 1e6:.1f} MB; more than {BUDGET / 1e6:.0f} MB may not fit on the boot partition",
             quiet,
@@ -89,9 +99,9 @@ def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> N
         return
     _show(made)
     path = shlex.quote(str(made.path))
-    say(f"wrote {path}: {made.bytes / 1e6:.1f} MB (budget {BUDGET / 1e6:.0f}), release {made.manifest.id}")
-    key = "" if made.public_key is None else f" --key {shlex.quote(str(made.public_key))}"
-    say(f"next: edgevision bundle verify {path}{key}")
+    budget = f" (budget {BUDGET / 1e6:.0f})" if made.form == "bundle" else ""
+    say(f"wrote {path}: {made.bytes / 1e6:.1f} MB{budget}, release {made.manifest.id}")
+    say("next" + _next(made, path))
 
 
 @bundle.command()
@@ -149,6 +159,18 @@ def _install_line(file: Path) -> str:
     return f"tar xf {name} install.pyz && sudo python3 install.pyz {name}"
 
 
+def _next(made: Made, path: str) -> str:
+    """Return where and how what was made goes on."""
+    from ..bundle.deb.control import package_name
+
+    if made.form == "deb":
+        return f", on the device: sudo apt install {path if '/' in path else f'./{path}'}"
+    if made.form == "oci":
+        return f": podman build -t {package_name(made.manifest)} {path}"
+    key = "" if made.public_key is None else f" --key {shlex.quote(str(made.public_key))}"
+    return f": edgevision bundle verify {path}{key}"
+
+
 def _show(made: Made) -> None:
     from edgevision.cli.terminal import show
     from edgevision.reporting.terminal import table
@@ -162,6 +184,7 @@ def _to_json(made: Made) -> dict[str, Any]:
     manifest = made.manifest
     return {
         "schema": "edgevision.bundle_made/1",
+        "format": made.form,
         "path": str(made.path),
         "bytes": made.bytes,
         "release": manifest.id,

@@ -24,6 +24,7 @@ from .boot.setup_unit import NAME, UNITS
 from .manager import VERBS, manage
 from .release.first_answer import NotRunning
 from .release.install import InstallOptions, install
+from .removal import remove
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,8 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(argv)
     _show_log(given.verbose)
-    if [given.bundle, given.first_boot, given.setup].count(None) != 2:
-        parser.error("give exactly one of: a bundle, --first-boot DIR, --setup")
+    if [given.bundle, given.first_boot, given.setup, given.remove or None].count(None) != 3:
+        parser.error("give exactly one of: a bundle, --remove, --first-boot DIR, --setup")
     root = given.root.resolve()  # /. and // also mean this machine
     if root == Path("/") and os.geteuid() != 0:
         complain("root privileges are required; run: sudo python3 install.pyz ...")
@@ -51,7 +52,9 @@ def main(argv: list[str] | None = None) -> int:
         status = Status(given.setup / "status.json", given.setup / "setup.log", "firstboot")
         return _told(lambda: setup(given.setup.absolute(), root, status), status)
     status = Status(given.status)
-    wish = InstallOptions(given.bundle, root, given.trust, not given.no_start, given.allow_older)
+    if given.remove:
+        return _told(lambda: status.ok(remove(root, status, given.package)), status)
+    wish = InstallOptions(given.bundle, root, given.trust, not given.no_start, given.allow_older, given.package)
     return _told(lambda: _install(wish, status), status)
 
 
@@ -71,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="Install a signed bundle although a newer one was installed before.",
     )
+    parser.add_argument(
+        "--remove",
+        action="store_true",
+        help="Remove the service and all releases; /etc/edgevision and /var/lib/edgevision stay.",
+    )
+    parser.add_argument("--package", metavar="NAME", help="Debian package that calls the installer.")
     parser.add_argument("--no-start", action="store_true", help="Do not start the service after the installation.")
     parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="Install below DIR instead of /.")
     parser.add_argument("--status", type=Path, metavar="FILE", help="Write the current step to this file, as JSON.")

@@ -271,8 +271,8 @@ def _leave(stop: Stop, terminal: Terminal, code: int) -> int:
 
 
 def _service() -> Service | None:
-    """Return the service manager that started this process; None if there is none, as on a terminal."""
-    if "NOTIFY_SOCKET" not in os.environ:
+    """Return the service manager or container that started this process; None if there is none, as on a terminal."""
+    if os.environ.keys().isdisjoint(("NOTIFY_SOCKET", "RUNTIME_DIRECTORY")):
         return None
     from .sd_notify import from_environment
 

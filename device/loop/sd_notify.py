@@ -1,4 +1,4 @@
-"""Notifications to systemd (sd_notify(3)): ready, alive, status, stopping. None if no systemd listens."""
+"""Notifications to systemd (sd_notify(3)): ready, alive, status, stopping; in a container, health.json alone."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ class Service:
     """Sends READY=1 after the first real prediction, and WATCHDOG=1 only after real inference."""
 
     def __init__(
-        self, address: str, watchdog_s: float | None, clock: Clock = SYSTEM, health: HealthFile | None = None
+        self, address: str | None, watchdog_s: float | None, clock: Clock = SYSTEM, health: HealthFile | None = None
     ) -> None:
-        """``address``: a path, or ``@name`` for an abstract socket. ``watchdog_s``: the watchdog timeout of systemd."""
-        self._address = "\0" + address[1:] if address.startswith("@") else address
+        """``watchdog_s``: the watchdog timeout of systemd.
+
+        ``address``: a path, or ``@name`` for an abstract socket; None: nobody listens.
+        """
+        self._address = "\0" + address[1:] if address is not None and address.startswith("@") else address
         self.watchdog_s = watchdog_s
         self._clock = clock
         self._health = health
@@ -75,6 +78,8 @@ class Service:
 
     def _send(self, text: str) -> None:
         """Send one datagram; if systemd does not take it, the loop must not wait."""
+        if self._address is None:
+            return
         import socket
 
         with suppress(OSError):
@@ -94,14 +99,17 @@ def health_of(environment: Mapping[str, str]) -> HealthFile | None:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, clock: Clock = SYSTEM) -> Service | None:
-    """Return the service manager that started this process; None if there is none."""
-    address = environment.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")) or len(address) < 2:
+    """Return the service manager that started this process; None if there is none, and no folder for health.json either."""
+    address: str | None = environment.get("NOTIFY_SOCKET", "")
+    if not address or not address.startswith(("/", "@")) or len(address) < 2:
+        address = None
+    health = health_of(environment)
+    if address is None and health is None:
         return None
     ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     text = environment.get("WATCHDOG_USEC", "")
     watchdog_s = int(text) / 1e6 if ours and text.isdecimal() and int(text) > 0 else None
-    return Service(address, watchdog_s, clock, health_of(environment))
+    return Service(address, watchdog_s, clock, health)
 
 
 def _one_line(text: str) -> str:

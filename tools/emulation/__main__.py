@@ -1,5 +1,5 @@
-"""Run tests on stand-ins for a Raspberry Pi (picamera2, arm64, v4l2, pi) or on a second systemd (service, deploy,
-fleet: five of them).
+"""Run tests on stand-ins for a Raspberry Pi (picamera2, arm64, v4l2, pi), on a second systemd (service, deploy, fleet:
+five of them) or in a container.
 
 ``enter`` runs a command in the picamera2 root. ``system [RELEASE]`` makes an OS image like Raspberry Pi OS, and
 ``boot IMAGE`` boots one prepared by ``edgevision flash image``.
@@ -20,7 +20,20 @@ def main() -> int:
     """Run a target and return its exit code. A missing requirement is reported in one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
     parser.add_argument(
-        "target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "deploy", "fleet", "enter", "system", "boot")
+        "target",
+        choices=(
+            "picamera2",
+            "arm64",
+            "v4l2",
+            "pi",
+            "service",
+            "deploy",
+            "fleet",
+            "container",
+            "enter",
+            "system",
+            "boot",
+        ),
     )
     parser.add_argument(
         "arguments",
@@ -66,6 +79,10 @@ def _run(target: str, arguments: list[str]) -> int:
         from . import here
 
         return here.test(arguments, target)
+    if target == "container":
+        from . import container
+
+        return container.test(arguments)
     from . import picamera2
 
     if target == "enter":

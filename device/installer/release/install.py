@@ -29,7 +29,7 @@ from ..base.inside import inside
 from ..base.status import Status
 from . import known_files, newest
 from .build import build, prove, repair
-from .release_files import DONE, damage
+from .release_files import DONE, damage, note_package
 from .service import place_service
 from .state import ReleaseState, Stage, linked
 from .switch import CURRENT, HOME, RELEASES, Switched, boot_id, change, release_folder
@@ -52,6 +52,8 @@ class InstallOptions:
     start: bool = True
     allow_older: bool = False
     """Whether a signed bundle may be older than one installed before."""
+    package: str | None = None
+    """Debian package that installs it; None: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Staged:
 def install(wish: InstallOptions, status: Status) -> Installed:
     """Verify the bundle, build the release, check it and make it the current one. Raises Refused, OSError."""
     with staged(wish, status) as release:
+        if wish.package is not None:
+            note_package(release.folder, wish.package)
         switch(release, "confirmed", status)
         finish(wish.root, release.folder, release.number)
         status.step("service", "installing the service")

@@ -1,7 +1,8 @@
 """What an installed release consists of, so that a damaged one is found and repaired.
 
 ``installed.json`` is written last: it marks a release as complete and holds permissions and SHA-256 of every file of it, and
-the targets of the links in its virtual environment.
+the targets of the links in its virtual environment. ``package`` comes later: it names the Debian package that the release
+came with, if it came with one.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from pathlib import Path
 from ..archive.manifest import WHEELS, Manifest
 from ..base import strict_json
 from ..base.atomic_files import place_text
+from ..base.regular_files import read_bytes
 
-DONE, VENV = "installed.json", "venv"
+DONE, VENV, PACKAGE = "installed.json", "venv", "package"
 SCHEMA = "edgevision.installed/1"
 LINK = "link:"
 IN_VENV = f"{VENV}/"
@@ -30,6 +32,19 @@ def write_record(release: Path) -> None:
     files = dict(_found(release))
     value = {"schema": SCHEMA, "release": release.name, "files": files}
     place_text(release / DONE, json.dumps(value, indent=1) + "\n")
+
+
+def note_package(release: Path, package: str) -> None:
+    """Note that a Debian package installed this release. Raises OSError."""
+    place_text(release / PACKAGE, f"{package}\n")
+
+
+def package_of(release: Path) -> str | None:
+    """Return the Debian package that installed a release; None if it was installed another way."""
+    try:
+        return read_bytes(release / PACKAGE).decode("utf-8", "replace").strip()
+    except OSError:
+        return None
 
 
 def damage(release: Path, manifest: Manifest) -> set[str]:

@@ -14,6 +14,8 @@ from ..release.install import MANAGER
 from ..release.switch import HOME
 
 FOLDER = Path("etc/sudoers.d")
+PREFIX = "edgevision-deploy-"
+"""Start of the names of our files in it; the name of the user follows."""
 COMMAND = ("/usr/bin/python3", "-I", f"/{HOME / MANAGER}", "remote")
 """Started by sudo; what it does comes on its standard input."""
 
@@ -26,7 +28,7 @@ def line(user: str) -> str:
 def allow(root: Path, user: str) -> Path:
     """Write the line for a user into a file of its own, after visudo accepted it. Raises Refused, OSError."""
     text = f"# Lets edgevision deploy update this device; remove the file to end that.\n{line(user)}\n"
-    target = inside(root, FOLDER / f"edgevision-deploy-{user}", follow=False)
+    target = inside(root, FOLDER / f"{PREFIX}{user}", follow=False)
     with tempfile.NamedTemporaryFile("w", prefix="edgevision-sudoers-") as draft:
         draft.write(text)
         draft.flush()

@@ -1,0 +1,1 @@
+"""A bundle as the recipe of a container image: a folder that podman, buildah and docker build."""
