@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from edgevision.convert.synthetic import THINGS, draw_set
 
-SMALL_CLASSES = (
-    "bell_pepper espresso golden_retriever ice_cream mushroom orange pizza school_bus sports_car teapot"
-).split()
-"""Ten classes of Tiny ImageNet."""
-SMALL_TRAIN = 100
-"""Photos per class of the small photos that are learned from; the rest of a class is its test."""
-SMALL_TEST = 100
+from edgevision.datasets.boxes.open_boxes import open_boxes
+from edgevision.datasets.boxes.records import Box
+
+if TYPE_CHECKING:
+    from edgevision.types import Pixels
+
+CELLS_TRAIN, CELLS_TEST = 100, 70
+"""Blood cells of each class to learn from, and to test with."""
 DRAWN = tuple(THINGS)
 DRAWN_TEST = 60
 DRAWS = 5
@@ -27,7 +29,7 @@ class Sources:
     """Where the photos come from."""
 
     cats_and_dogs: Path | None
-    tiny_imagenet: Path | None
+    blood_cells: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class PhotoSet:
 
     title: str
     per_class: tuple[int, ...] = ()
-    """Photos of each class of cats and dogs to learn from; empty: those of Tiny ImageNet."""
+    """Photos of each class of cats and dogs to learn from; empty: blood cells."""
     drawn: int = 0
     """Drawn images of each class to learn from; 0: photos."""
 
@@ -50,9 +52,9 @@ class PhotoSet:
             if sources.cats_and_dogs is None:
                 raise SystemExit(f"{self.title}: give --cats-and-dogs DIR")
             return _cats_and_dogs(sources.cats_and_dogs, self.per_class, folder, seed)
-        if sources.tiny_imagenet is None:
-            raise SystemExit(f"{self.title}: give --tiny-imagenet FILE.zip")
-        return _small_photos(sources.tiny_imagenet, folder, seed)
+        if sources.blood_cells is None:
+            raise SystemExit(f"{self.title}: give --blood-cells DIR")
+        return _cells(sources.blood_cells, folder, seed)
 
 
 SETS = {
@@ -61,7 +63,7 @@ SETS = {
     "cats-dogs-800": PhotoSet("cats and dogs, 800 a class", (800, 800)),
     "cats-dogs": PhotoSet("cats and dogs, 1,000 a class", (1000, 1000)),
     "imbalanced": PhotoSet("800 cats and 80 dogs", (800, 80)),
-    "small": PhotoSet("ten classes of 64 px photos, 100 a class"),
+    "cells": PhotoSet("three kinds of blood cells, 100 a class"),
     "drawn": PhotoSet("five kinds of drawn objects, 60 a class", drawn=60),
 }
 
@@ -79,18 +81,30 @@ def _cats_and_dogs(source: Path, counts: tuple[int, ...], folder: Path, seed: in
     return folder
 
 
-def _small_photos(source: Path, folder: Path, seed: int) -> Path:
-    with zipfile.ZipFile(source) as file:
-        lines = file.read("classes.txt").decode().splitlines()
-        ids = {names.split(",")[0].replace(" ", "_"): key for key, names in (line.split("\t") for line in lines)}
-        for name in SMALL_CLASSES:
-            entries = sorted(one for one in file.namelist() if one.startswith(f"train/{ids[name]}/"))
-            test, rest = entries[:SMALL_TEST], entries[SMALL_TEST:]
-            random = np.random.default_rng([DRAWS, seed])
-            train = [rest[index] for index in random.permutation(len(rest))[:SMALL_TRAIN]]
-            for part, some in (("train", train), ("test", test)):
-                place = folder / part / name
-                place.mkdir(parents=True)
-                for entry in some:
-                    (place / Path(entry).name).write_bytes(file.read(entry))
+def _cells(source: Path, folder: Path, seed: int) -> Path:
+    """Cut cells from microscope images. The first fifth of the images, permuted by default_rng(1), is for the test."""
+    dataset = open_boxes(source)
+    order = np.random.default_rng(1).permutation(len(dataset.images))
+    tested = len(order) // 5
+    parts = (("test", order[:tested], CELLS_TEST, 0), ("train", order[tested:], CELLS_TRAIN, seed))
+    for part, indices, wanted, draw in parts:
+        images = [dataset.images[index] for index in indices]
+        for label, name in enumerate(dataset.labels):
+            boxes = [(image, one.box) for image in images for one in image.boxes if one.label == label]
+            chosen = np.random.default_rng([DRAWS, draw]).permutation(len(boxes))[:wanted]
+            place = folder / part / name
+            place.mkdir(parents=True)
+            for number in chosen:
+                image, box = boxes[number]
+                (place / f"{number:04d}.png").write_bytes(_square(image.read().pixels, box))
     return folder
+
+
+def _square(pixels: Pixels, box: Box) -> bytes:
+    """Return the square around a box, inside the image (BGR), as PNG."""
+    x0, y0, x1, y1 = box
+    half = max(x1 - x0, y1 - y0) / 2
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    rows = slice(max(0, round(y - half)), round(y + half))
+    columns = slice(max(0, round(x - half)), round(x + half))
+    return bytes(cv2.imencode(".png", pixels[rows, columns])[1])

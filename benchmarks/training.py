@@ -1,6 +1,6 @@
 """Compare ways to train on several photo sets: ``edgevision train`` as it is, parts of it, and the recipe of Keras' tutorial.
 
-    python benchmarks/training.py run RESULTS.jsonl --cats-and-dogs DIR --tiny-imagenet FILE.zip [--set NAME ...]
+    python benchmarks/training.py run RESULTS.jsonl --cats-and-dogs DIR --blood-cells DIR [--set NAME ...]
                                   [--recipe NAME ...] [--seeds 5] [--weights W.h5 --backbone NAME --image-size N]
     python benchmarks/training.py table RESULTS.jsonl
 
@@ -71,7 +71,7 @@ def processor_clock() -> float:
 
 def child(arguments: argparse.Namespace) -> None:
     """Train once and print right, total as JSON."""
-    sources = Sources(arguments.cats_and_dogs, arguments.tiny_imagenet)
+    sources = Sources(arguments.cats_and_dogs, arguments.blood_cells)
     with tempfile.TemporaryDirectory() as scratch:
         photos = SETS[arguments.set[0]].write(sources, Path(scratch) / "photos", arguments.first_seed)
         network = {name: getattr(arguments, name) for name in ("weights", "backbone", "image_size")}
@@ -103,7 +103,7 @@ def measure(job: Job, arguments: argparse.Namespace) -> Line:
     """Run a training as a child and count its processor time."""
     command = [sys.executable, __file__, "child", str(arguments.results)]
     command += ["--set", job.set, "--recipe", job.recipe, "--first-seed", str(job.seed), "--minutes", str(job.minutes)]
-    for name in ("cats_and_dogs", "tiny_imagenet", "weights", "backbone", "image_size"):
+    for name in ("cats_and_dogs", "blood_cells", "weights", "backbone", "image_size"):
         if getattr(arguments, name) is not None:
             command += ["--" + name.replace("_", "-"), str(getattr(arguments, name))]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
@@ -160,7 +160,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("do", choices=("run", "table", "child"))
     parser.add_argument("results", type=Path)
     parser.add_argument("--cats-and-dogs", type=Path, help="folder with train/ and test/")
-    parser.add_argument("--tiny-imagenet", type=Path, help="zip with train/ID, val/ID and classes.txt")
+    parser.add_argument("--blood-cells", type=Path, help="folder of images and Pascal VOC annotations")
     parser.add_argument("--set", action="append", choices=tuple(SETS))
     parser.add_argument("--recipe", action="append", choices=tuple(RECIPES))
     parser.add_argument("--seeds", type=int, default=5)

@@ -42,12 +42,13 @@ class Recipe:
 
 RECIPES = {
     "default": Recipe("`edgevision train`"),
-    "untaught": Recipe("without a teacher", {"teacher": "none"}),
-    "frozen": Recipe("head only", {"quality": "fast", "teacher": "none"}),
+    "tuned": Recipe("all blocks", {"head_method": "gradient"}),
+    "linear": Recipe("linear head, cross-validated", {"head_method": "linear"}),
+    "frozen": Recipe("head only, by gradient descent", {"quality": "fast"}),
     "best": Recipe("`--quality best`", {"quality": "best"}),
     "former": Recipe(
         "top blocks on features computed once",
-        {"features": "once", "epochs": 15, "learning_rate": 2e-4, "augment": "light", "teacher": "none"},
+        {"features": "once", "epochs": 15, "learning_rate": 2e-4, "augment": "light"},
     ),
     "tutorial": Recipe("Keras tutorial", tutorial=True),
 }

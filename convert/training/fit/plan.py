@@ -39,7 +39,7 @@ MAX_COPIES = 24
 """Upper limit of copies per image; more add little."""
 MAX_HEAD_COPIES = 8
 """The same for the head alone."""
-EPOCHS, STARTER_EPOCHS, ONCE_EPOCHS, SCRATCH_EPOCHS = 12, 30, 15, 40
+EPOCHS, STARTER_EPOCHS, ONCE_EPOCHS, SCRATCH_EPOCHS = 12, 60, 15, 40
 """Default epochs of fine-tuning on live images, the same from the starter weights, on features computed once, and from
 scratch."""
 

@@ -9,8 +9,9 @@ from edgevision.datasets.split import FRACTIONS
 from edgevision.errors import BadInput
 
 from ..config.settings import TrainSettings
+from ..fit.early_stopping import MIN_VALIDATION_IMAGES
 from ..network.backbones import CNN
-from ..network.initial_weights import NONE
+from ..network.initial_weights import NONE, STARTER
 
 LINEAR, GRADIENT, AUTO = "linear", "gradient", "auto"
 FEW_PER_CLASS = 20
@@ -37,20 +38,36 @@ def choose_method(settings: TrainSettings, dataset: Dataset, note: Callable[[str
         return settings.head_method
     named = settings.quality != "good" or settings.features != AUTO or settings.teacher not in (AUTO, "none")
     asked = named or settings.from_run is not None or any(getattr(settings, name) is not None for name in _OF_GRADIENT)
-    photos = photos_per_class(dataset)
-    if random or asked or photos > FEW_PER_CLASS:
+    reason = None if random or asked else too_few(dataset, settings.weights)
+    if reason is None:
         return GRADIENT
     note(
-        f"linear head on the frozen network, cross-validated: {photos:.3g} photos per class (up to {FEW_PER_CLASS}) are too "
-        "few to spare some for validation; for epochs of training, pass --head-method gradient"
+        f"linear head on the frozen network, cross-validated: {reason}; to train all blocks anyway, pass --head-method gradient"
     )
     return LINEAR
 
 
-def photos_per_class(dataset: Dataset) -> float:
-    """Return the mean number of photos per class to learn from: all but those that the source holds out."""
+def too_few(dataset: Dataset, weights: str) -> str | None:
+    """Return why the photos of a set are too few to fine-tune a network with these weights; None if they are enough.
+
+    The starter weights have to move far, so that some photos must tell when they moved too far (docs/research/training.md).
+    Photos that the source holds out for the test do not count.
+    """
     held_out = "test" if "test" in dataset.splits else "val"
-    return sum(item.split != held_out for item in dataset.items) / max(1, len(dataset.classes))
+    photos = sum(item.split != held_out for item in dataset.items)
+    per_class = photos / max(1, len(dataset.classes))
+    if per_class <= FEW_PER_CLASS:
+        return f"{per_class:.3g} photos per class (up to {FEW_PER_CLASS}) are too few to spare some for validation"
+    if weights != STARTER:
+        return None
+    given = held_out == "test" and "val" in dataset.splits
+    validation = sum(item.split == "val" for item in dataset.items) if given else int(FRACTIONS[1] * photos)
+    if validation < MIN_VALIDATION_IMAGES:
+        return (
+            f"{validation} validation images could not show whether fine-tuning the starter weights makes them better or "
+            f"worse ({MIN_VALIDATION_IMAGES} are needed)"
+        )
+    return None
 
 
 def fractions(method: str) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ from edgevision.convert.training.linear_probe.choose_method import (
     GRADIENT,
     LINEAR,
     choose_method,
-    photos_per_class,
+    too_few,
 )
 
 from edgevision.datasets.dataset import Dataset, Item
@@ -22,27 +22,37 @@ from edgevision.errors import BadInput
 STARTER = TrainSettings(weights="starter", backbone="mobilenet_v2")
 
 
-def photos(count: int, test: int = 0) -> Dataset:
+def photos(count: int, test: int = 0, classes: int = 2) -> Dataset:
     """Return a set of ``count`` photos to learn from and ``test`` held-out ones per class."""
     source: Any = None
+    names = tuple(f"class{number}" for number in range(classes))
     items = [
         Item(f"{name}/{number}.jpg", (name,), "test" if number < test else "train" if test else None, source)
-        for name in ("cat", "dog")
+        for name in names
         for number in range(count + test)
     ]
-    return Dataset(Path("photos"), "class folders", tuple(items), ("cat", "dog"), False)
+    return Dataset(Path("photos"), "class folders", tuple(items), names, False)
 
 
-def test_few_photos_get_a_linear_head_with_the_reason() -> None:
+def test_few_photos_per_class_get_a_linear_head_with_the_reason() -> None:
     said: list[str] = []
-    assert choose_method(STARTER, photos(FEW_PER_CLASS), said.append) == LINEAR
+    assert choose_method(STARTER, photos(FEW_PER_CLASS, classes=30), said.append) == LINEAR
     assert len(said) == 1 and f"{FEW_PER_CLASS} photos per class" in said[0] and "--head-method gradient" in said[0]
-    assert choose_method(STARTER, photos(FEW_PER_CLASS + 1), said.append) == GRADIENT
+    assert choose_method(STARTER, photos(FEW_PER_CLASS + 1, classes=30), said.append) == GRADIENT
     assert len(said) == 1
 
 
+def test_a_linear_head_where_validation_could_not_judge_fine_tuning() -> None:
+    said: list[str] = []
+    assert choose_method(STARTER, photos(199), said.append) == LINEAR
+    assert "39 validation images" in said[0] and "40 are needed" in said[0]
+    assert choose_method(STARTER, photos(200), pytest.fail) == GRADIENT
+    assert choose_method(TrainSettings(weights="imagenet"), photos(199), pytest.fail) == GRADIENT
+
+
 def test_held_out_photos_do_not_count() -> None:
-    assert photos_per_class(photos(7, test=100)) == 7
+    assert "7 photos per class" in str(too_few(photos(7, test=1000), "imagenet"))
+    assert "10 validation images" in str(too_few(photos(50, test=1000), "starter"))
 
 
 @pytest.mark.parametrize(
