@@ -9,6 +9,7 @@ import io
 import os
 import tarfile
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import URLError
@@ -71,6 +72,14 @@ def runtime_files(folder: Path | None, progress: Progress = lambda done, total: 
     ``folder``: where ``npm pack`` wrote the two archives; None: they are fetched once and kept in the user's cache.
     """
     core, utils = (_archive(package, folder, progress) for package in (CORE, UTILS))
+    return dict(_unpacked(core, utils))
+
+
+@lru_cache(
+    maxsize=1
+)  # compressing takes longer than the rest of an export, and whoever exports several models needs it once
+def _unpacked(core: bytes, utils: bytes) -> dict[str, bytes]:
+    """Return name -> content of the files of the runtime, from the two archives."""
     builds = _members(core, "wasm", [f"{build}{suffix}" for build in BUILDS for suffix in (".js", ".wasm")])
     source = _members(core, "dist", ["index.js"])["index.js"]
     assert source.count(IMPORT) == 1  # the content is known

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="Chromium is no
 
 DATA = ROOT / "tests" / "data"
 COLORS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200)}
-RATE, SECONDS_EACH = 10, 2
+RATE, SECONDS_EACH = 10, 1
 TOP = "document.querySelector('#answer .what')?.textContent"
 
 
@@ -191,6 +191,16 @@ def _case(chance: np.random.Generator) -> tuple[dict[str, object], str]:
         "input": {"dtype": "uint8", "channels_first": False, "tables": [list(range(256))] * preprocessing.channels},
     }
     return case, tensor_sha256(tensor)
+
+
+def test_numbers_are_rounded_like_in_python(app: App) -> None:
+    chance = np.random.default_rng(0)
+    random = [*chance.random(300), *(chance.random(300) * 500).astype(np.float32)]
+    ties = [n / 256 for n in range(257)] + [n / 16 for n in range(400)]  # exactly between two decimal numbers
+    values = [float(value) for value in (*random, *ties)]
+    script = "import('./app/values.js').then(({rounded}) => %s.map(value => [rounded(value, 3), rounded(value, 6)]))"
+    expected = [[round(value, 3), round(value, 6)] for value in values]
+    assert app.page.js(script % json.dumps(values)) == expected
 
 
 def test_failed_self_test_is_shown(app: App) -> None:
