@@ -53,6 +53,7 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
     from edgevision.cli.terminal import show
 
     from ..training.anomaly.result import AnomalyResult
+    from ..training.cluster.worker_result import WorkerResult
     from ..training.detector import summary as detector_summary
     from ..training.detector.result import DetectorResult
     from ..training.monitor.observer import TrainingObserver
@@ -67,7 +68,7 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
     if as_json:
         say_json(result.to_json())
     else:
-        if isinstance(result, AnomalyResult):
+        if isinstance(result, AnomalyResult | WorkerResult):
             tables, lines = [], result.lines()
         elif isinstance(result, DetectorResult):
             tables, lines = detector_summary.tables(result), detector_summary.lines(result)

@@ -9,6 +9,8 @@ from edgevision.log import Log
 from edgevision.settings import validated
 
 from .anomaly.result import AnomalyResult
+from .cluster.tf_config import require_one_machine
+from .cluster.worker_result import WorkerResult
 from .config.request import TrainRequest
 from .config.settings import TrainSettings
 from .detector.result import DetectorResult
@@ -52,17 +54,19 @@ def train(
     Raises:
         UsageError: Neither photos nor a run folder to resume is given, or both are.
         BadInput: The photos, a setting or a weights file cannot be used; most faults are found before anything is written.
+            Or TF_CONFIG names several machines, on which only the command ``edgevision train`` trains.
         MissingFile: The photos or a file do not exist.
         OutputExists: The ``output`` folder has files.
         GateNotMet: The data check found faults, and ``settings.strict`` is set.
         CannotWrite: The run folder cannot be written.
         MissingDependency: TensorFlow is not installed.
     """
+    require_one_machine("edgevision.convert.train")
     if resume is not None:
         if photos is not None or settings is not None:
             raise UsageError("resume uses the photos and settings of the interrupted run; omit photos and settings")
         known, used = resumed(Path(resume))
-        return run(TrainRequest(known, used, resume=Path(resume)), LogObserver())
+        return _run(TrainRequest(known, used, resume=Path(resume)))
     if photos is None:
         raise UsageError("no photos given: pass a folder with one subfolder per class")
     request = TrainRequest(
@@ -72,7 +76,13 @@ def train(
         output=None if output is None else Path(output),
         overwrite=overwrite,
     )
-    return run(request, LogObserver())
+    return _run(request)
+
+
+def _run(request: TrainRequest) -> TrainResult | DetectorResult | AnomalyResult:
+    result = run(request, LogObserver())
+    assert not isinstance(result, WorkerResult)  # this machine is alone
+    return result
 
 
 class LogObserver(TrainingObserver):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.errors import BadInput
 from edgevision.files import run_folder, strict_json
-from edgevision.files.atomic import refuse_source, write_text
+from edgevision.files.atomic import refuse_source, write_bytes, write_text
 from edgevision.input_file import read_file
 
+from .cluster.team import Team
 from .config import config_file
 from .config.request import TrainRequest
 from .config.settings import TrainSettings
@@ -57,6 +59,26 @@ def open_run(request: TrainRequest) -> run_folder.Run:
     run = run_folder.run_in(request.output, "train")
     _remove_outputs(run.folder)
     return run
+
+
+@contextmanager
+def own_run(request: TrainRequest, team: Team) -> Iterator[run_folder.Run]:
+    """Yield the run of the chief, which can be resumed, or one in a temporary folder on the other machines."""
+    if team.is_chief:
+        with open_run(request) as run, resumable(run.folder):
+            yield run
+    else:
+        with TemporaryDirectory(prefix="edgevision-train-") as folder, run_folder.run_in(Path(folder), "train") as run:
+            yield run
+
+
+def share_checkpoint(folder: Path, team: Team) -> None:
+    """Give all machines the checkpoint of the chief's run folder, if it has one."""
+    path = folder / checkpoint.FILE
+    own = path.read_bytes() if team.is_chief and path.exists() else b""
+    data = team.share_bytes(own)
+    if data and not team.is_chief:
+        write_bytes(path, data)
 
 
 def record(folder: Path, settings: TrainSettings, photos: Path) -> None:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edgevision.errors import BadInput
-from edgevision.files import strict_json
 from edgevision.log import Log
 
 from .. import backend
 from .config.settings import TrainSettings
 
 log = Log("edgevision.train")
-MAX_TASKS = 100_000
-"""Largest number of tasks of a kind in TF_CONFIG."""
 
 
 @contextmanager
 def machine(settings: TrainSettings, *, own_steps: bool = False) -> Iterator[int]:
-    """Set up TensorFlow for this machine and yield the number of GPUs. Raises BadInput for a cluster.
+    """Set up TensorFlow for this machine and yield the number of GPUs.
 
     ``own_steps``: the training does not use ``fit`` of Keras, so it runs in float32 and on one device.
     """
-    if _machines() > 1:
-        raise BadInput(
-            "TF_CONFIG names several machines, but training on several machines is not supported: fit of Keras 3 fails "
-            "under MultiWorkerMirroredStrategy (keras#20585); unset TF_CONFIG to use all GPUs of this machine"
-        )
     tf, keras = backend.tensorflow(), backend.keras()
     gpus = len(tf.config.list_physical_devices("GPU"))
     log.info("TensorFlow %s, %d GPUs, seed %d", tf.__version__, gpus, settings.seed)
@@ -44,15 +34,3 @@ def machine(settings: TrainSettings, *, own_steps: bool = False) -> Iterator[int
             yield gpus
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _machines() -> int:
-    """Return the number of machines that TF_CONFIG names. Raises BadInput."""
-    try:
-        value = strict_json.loads(os.environ.get("TF_CONFIG") or "{}", "the environment variable TF_CONFIG")
-        cluster = strict_json.fields(strict_json.fields(value, "TF_CONFIG").get("cluster", {}), "cluster")
-        return sum(len(strict_json.items(tasks, "cluster", MAX_TASKS)) for tasks in cluster.values())
-    except BadInput:
-        raise
-    except ValueError as error:
-        raise BadInput(f"the environment variable TF_CONFIG is invalid ({error}); unset it") from None

@@ -17,6 +17,10 @@ from edgevision.log import Log
 from edgevision.preprocessing.pixel_limit import set_max_pixels
 
 from .. import backend
+from .assemble import assemble, require_same_split
+from .cluster.team import Team
+from .cluster.tf_config import require_one_machine
+from .cluster.worker_result import WorkerResult
 from .config.request import TrainRequest as TrainRequest
 from .config.settings import TrainSettings
 from .continuation.continuation import Continuation, open_continuation
@@ -29,9 +33,9 @@ from .fit.fit import fit
 from .fit.plan import TrainPlan, check_settings, make_plan, settled
 from .fit.time_budget import TimeBudget
 from .fit.trials import kept_plan
-from .folder import HISTORY_FILE, list_outputs, open_run, record, require_free, resumable
+from .folder import HISTORY_FILE, list_outputs, own_run, record, require_free, share_checkpoint
 from .folder import resumed as resumed
-from .input.splits import DatasetSplits, open_photos, open_sets, prepare, with_unlabeled
+from .input.splits import DatasetSplits, Sets, open_photos, open_sets, prepare, with_unlabeled
 from .linear_probe.choose_method import LINEAR, choose_method, fractions
 from .linear_probe.fit_linear import LinearFit, curve_of, fit_linear
 from .linear_probe.learning_curve import LearningCurve
@@ -55,7 +59,7 @@ log = Log("edgevision.train")
 
 def train(
     request: TrainRequest, watcher: TrainingObserver, clock: Callable[[], float] = time.monotonic
-) -> TrainResult | DetectorResult | AnomalyResult:
+) -> TrainResult | DetectorResult | AnomalyResult | WorkerResult:
     """Train a classifier on a folder of photos, or a detector if they have boxes, and write a run folder.
 
     Args:
@@ -64,7 +68,8 @@ def train(
         clock: Clock, in seconds, by which the time of a classifier's training is limited.
 
     Returns:
-        The result with the paths, the history and the evaluation on the test images.
+        The result with the paths, the history and the evaluation on the test images; a WorkerResult on a machine that helps
+        another one, the chief.
 
     Raises:
         EdgeVisionError: A setting, a photo set or a weights file is unusable; most errors occur before anything is
@@ -75,12 +80,14 @@ def train(
     if request.settings.task == "anomaly":
         from .anomaly.run import train_anomaly
 
+        require_one_machine("--task anomaly")
         return train_anomaly(request, watcher)
     if find_format(request.photos) is not None:
         if request.settings.from_run is not None:
             raise BadInput(f"{request.photos} has boxes, and --from continues classifiers only; train without --from")
         from .detector.run import train_detector
 
+        require_one_machine("the training of a detector")
         if request.settings.negatives is not None:
             raise BadInput("--negatives is for classifiers; give a detector photos without boxes among the others")
         return train_detector(request, watcher)
@@ -92,7 +99,9 @@ def train(
     return _train_classifier(request, watcher, clock)
 
 
-def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: Callable[[], float]) -> TrainResult:
+def _train_classifier(
+    request: TrainRequest, watcher: TrainingObserver, clock: Callable[[], float]
+) -> TrainResult | WorkerResult:
     started = clock()
     check_settings(request.settings)
     continuation = open_continuation(request) if request.settings.from_run is not None else None
@@ -107,29 +116,37 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
         negatives = _negatives(settings, dataset)
         choice = choose(settings)
         backend.keras()
-    with machine(settings) as gpus:
+    team = assemble(settings, dataset, watcher.note)
+    if team.size > 1:
+        started = clock()  # waiting for the others does not count
+    with machine(settings, own_steps=team.size > 1) as gpus, team.lost_as_error():
         with watcher.stage("Preparing the network", None):
             network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
             if continuation is not None:
                 continuation.start(network, watcher)
             teacher = None if settings.head_method == LINEAR else open_teacher(settings, network)
-        run = open_run(request)
-        with run, resumable(run.folder):
+        with own_run(request, team) as run:
+            team.folder = team.share_bytes(str(run.folder).encode()).decode()
             record(run.folder, settings, request.photos)
             known = continuation.earlier.known if continuation is not None else None
             learning = prepare(dataset, settings, run.folder, watcher, known, fractions(settings.head_method))
+            require_same_split(team, learning)
             if teacher is not None:
                 learning = with_unlabeled(learning, watcher)
-            plan = make_plan(settings, network, len(learning.train), gpus > 0)
+            plan = make_plan(settings, network, len(learning.train), gpus > 0 and team.size == 1)
             record(run.folder, settled(settings, plan), request.photos)
             outputs.announce(
                 network, plan, learning, settings.resize_or("crop"), settings.head_method == LINEAR, watcher
             )
-            budget = None if plan.time_s is None else TimeBudget(plan.time_s, started, clock)
-            fitted = _fit(run.folder, network, teacher, plan, learning, settings, negatives, budget, watcher)
+            budget = None if plan.time_s is None else TimeBudget(plan.time_s, team.number(started), team.clock(clock))
+            fitted = _fit(run.folder, network, teacher, plan, learning, settings, negatives, budget, watcher, team)
+            if not team.is_chief:
+                team.decide(True)  # wait for the chief, which takes a machine that ends for a lost one
+                return WorkerResult(team.rank, team.size, team.folder, len(fitted.state.history))
             plan = kept_plan(plan, fitted.state.tried)
             record(run.folder, settled(settings, plan, fitted.state.epochs), request.photos)
             result = _finish(run, network, plan, learning, fitted, negatives, request, continuation, watcher)
+            team.decide(True)
     return result
 
 
@@ -166,6 +183,7 @@ def _fit(
     negatives: NegativeSets | None,
     budget: TimeBudget | None,
     watcher: TrainingObserver,
+    team: Team,
 ) -> _Fitted:
     """Train the network: its head in one step, or in epochs, of which an interrupted run has some behind it."""
     preprocessing = plan.choice.preprocessing(settings.resize_or("crop"))
@@ -176,6 +194,7 @@ def _fit(
         finally:
             sets.pixels.close()
         return _Fitted(State[Epoch](temperature=linear.temperature, finished=True), linear, linear.curve)
+    share_checkpoint(folder, team)
     state = checkpoint.open_state(folder, Epoch, network.origin.sha256, plan.weights)
     if state.finished:
         network.assign(state.kept_weights or state.weights)
@@ -184,6 +203,8 @@ def _fit(
         budget.started -= sum(row.seconds for row in state.history)
 
     def keep(state: State[Epoch]) -> None:
+        if not team.is_chief:
+            return
         checkpoint.write(folder, state)
         write_text(folder / HISTORY_FILE, history.dumps(state.history, Epoch))
 
@@ -191,16 +212,23 @@ def _fit(
         watcher = TensorBoardWatcher(folder, watcher)
     sets = open_sets(learning, preprocessing, settings, folder, watcher)
     try:
-        names = [", ".join(item.labels) for item in learning.train]
-        contact_sheets.write_samples(sets.train, names, plan.applied, plan.seed, folder / outputs.SAMPLES_FILE)
-        curve = None if plan.scratch else curve_of(network, learning, sets, plan.seed, watcher)
+        curve = _before(folder, network, plan, learning, sets, watcher) if team.is_chief else None
         if teacher is not None:
             lesson = distill(network, teacher, plan, sets, learning, settings, folder, watcher)
             sets, plan = lesson.sets, lesson.plan
-        fit(network, plan, sets, state, Checkpointer(keep), watcher, budget)
+        fit(network, plan, sets, state, Checkpointer(keep), watcher, budget, team)
     finally:
         sets.pixels.close()
     return _Fitted(state, curve=curve)
+
+
+def _before(
+    folder: Path, network: Network, plan: TrainPlan, learning: DatasetSplits, sets: Sets, watcher: TrainingObserver
+) -> LearningCurve | None:
+    """Show some training images, and measure what more photos would bring to the network before it is trained."""
+    names = [", ".join(item.labels) for item in learning.train]
+    contact_sheets.write_samples(sets.train, names, plan.applied, plan.seed, folder / outputs.SAMPLES_FILE)
+    return None if plan.scratch else curve_of(network, learning, sets, plan.seed, watcher)
 
 
 def _finish(

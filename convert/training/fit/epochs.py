@@ -12,7 +12,7 @@ import numpy as np
 
 from edgevision.log import Log
 
-from ... import backend
+from ..cluster.team import ALONE, Team
 from ..input.augmentation import reseed
 from ..monitor.history import Epoch, Row
 from ..monitor.observer import TrainingObserver
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .early_stopping import Losses
 
     Arrays = list[npt.NDArray[Any]]
+    Floats = npt.NDArray[np.float32]
 
 log = Log("edgevision.train")
 EPOCH_STREAM = 7002
@@ -62,20 +63,21 @@ def run_phase(
     watcher: TrainingObserver,
     budget: TimeBudget | None = None,
     stops: Callable[[int, Losses], bool] = lambda epoch, losses: False,
+    team: Team = ALONE,
 ) -> None:
     """Run the rest of a phase, and shorten it if the budget would be exceeded. Changes ``state``.
 
     ``targets``: targets of the validation images, (n, outputs); ``stops``: called with the epoch, from 1, and the calibrated
-    losses of the validation images; the phase ends if it returns True.
+    losses of the validation images; the phase ends if it returns True; ``team``: the machines that train together.
     """
     whole = phase.schedule.steps
     phase = phase.paced(state.pace)
-    _restore(phase, network, state)
+    _restore(phase, network, state, team)
     log.info("phase %s: up to %d epochs, %s", phase.name, phase.schedule.epochs, phase.applied)
     took: list[float] = []
-    while _goes_on(phase, state):
+    while team.decide(_goes_on(phase, state)):
         begun = budget.clock() if budget else 0.0
-        row, losses, values = _epoch(phase, network, targets, state, seed, watcher)
+        row, losses, values = _epoch(phase, network, targets, state, seed, watcher, team)
         state.history.append(row)
         state.epoch += 1
         state.weights = network.values()
@@ -137,6 +139,7 @@ def _epoch(
     state: State[Epoch],
     seed: int,
     watcher: TrainingObserver,
+    team: Team,
 ) -> tuple[Epoch, Losses, Arrays]:
     """Run one epoch; return its line of history, the calibrated losses of the validation images, (n,), and the weights.
 
@@ -147,11 +150,8 @@ def _epoch(
     reseed(phase.model, seed, EPOCH_STREAM, state.phase, state.epoch)
     random = np.random.default_rng([seed, EPOCH_STREAM, state.phase, state.epoch])
     watcher.begin(phase.name, state.epoch + 1, phase.schedule.epochs, phase.schedule.steps)
-    logs = phase.model.fit(
-        phase.data(random, phase.schedule.steps), epochs=1, verbose=0, shuffle=False, callbacks=[_reporter(watcher)]
-    ).history
-    loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
-    logits, values = _validated(phase, network)
+    loss, accuracy = team.fit(phase, phase.order(random, phase.schedule.steps), watcher.step)
+    logits, values = _validated(phase, network, len(targets), team)
     losses, right = network.goal.measure(targets, logits, phase.smoothing)
     row = Epoch(
         epoch=len(state.history) + 1,
@@ -167,30 +167,24 @@ def _epoch(
     return row, calibrated_losses(network.goal, targets, logits), values
 
 
-def _validated(phase: Phase, network: Network) -> tuple[npt.NDArray[np.float32], Arrays]:
-    """Return the logits of the validation images, (n, outputs), and the weights that gave them."""
+def _validated(phase: Phase, network: Network, count: int, team: Team) -> tuple[Floats, Arrays]:
+    """Return the logits of the ``count`` validation images, (n, outputs), and the weights that gave them."""
     if phase.average is None:
-        return phase.validate(), network.values()
+        return team.rows(count, phase.logits), network.values()
     weights = network.values()
     for variable, value in zip(phase.model.trainable_variables, phase.average(), strict=True):
         variable.assign(value)
-    logits, averaged = phase.validate(), network.values()
+    logits, averaged = team.rows(count, phase.logits), network.values()
     network.assign(weights)
     return logits, averaged
 
 
-def _restore(phase: Phase, network: Network, state: State[Epoch]) -> None:
+def _restore(phase: Phase, network: Network, state: State[Epoch], team: Team) -> None:
+    """Set network and optimizer as the checkpoint has them, and the network of each machine as the chief's."""
     if state.weights:
         network.assign(state.weights)
+    if team.size > 1:
+        network.assign(team.share(network.values()))
     if state.optimizer:
         for variable, value in zip(phase.model.optimizer.variables, state.optimizer, strict=True):
             variable.assign(value)
-
-
-def _reporter(watcher: TrainingObserver) -> Any:
-    """Return a Keras callback that forwards loss and accuracy after each batch."""
-
-    def step(batch: int, logs: Any) -> None:
-        watcher.step(float(logs["loss"]), float(logs["accuracy"]))
-
-    return backend.keras().callbacks.LambdaCallback(on_train_batch_end=step)

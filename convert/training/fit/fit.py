@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from edgevision.log import Log
 
+from ..cluster.joint_batch_norm import joint_batch_norm
+from ..cluster.team import ALONE, Team
 from ..config.duration import rounded
 from ..input.splits import Sets
 from ..monitor.history import Epoch
@@ -42,13 +44,32 @@ def fit(
     keeper: Checkpointer[Epoch],
     watcher: TrainingObserver,
     budget: TimeBudget | None = None,
+    team: Team = ALONE,
 ) -> None:
-    """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history."""
+    """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history.
+
+    ``team``: the machines that train together, each of which calls this with the same arguments.
+    """
     if plan.search and len(sets.val) < MIN_VALIDATION_IMAGES:
         few = f"{len(sets.val)} validation images are too few to compare settings, {MIN_VALIDATION_IMAGES} are needed"
         watcher.note(f"--quality best: {few}; training as with --quality good")
         plan = replace(plan, search=False)
-    phases = _Phases(network, plan, sets, watcher)
+    with joint_batch_norm(network.backbone, team):
+        _run_phases(_Phases(network, plan, sets, watcher, team), state, keeper, budget)
+    network.assign(state.kept_weights or network.values())
+    if plan.target_temperature != 1.0:
+        divide_logits(network, 1.0 / plan.target_temperature)
+    if len(sets.val) >= MIN_VALIDATION_IMAGES and team.is_chief:
+        state.temperature = calibrate(network, sets.val)
+        log.info("scores calibrated with temperature %.3f", state.temperature)
+    state.kept_weights = network.values()
+    state.finished = True
+    keeper.keep(state, now=True)
+
+
+def _run_phases(phases: _Phases, state: State[Epoch], keeper: Checkpointer[Epoch], budget: TimeBudget | None) -> None:
+    """Run all remaining phases."""
+    network, plan, sets, watcher, team = phases.network, phases.plan, phases.sets, phases.watcher, phases.team
     if budget is not None and not state.history:
         phases.announce(budget)
     for number, build in enumerate(phases.builders()):
@@ -60,16 +81,7 @@ def fit(
                 length = state.pace[0] if state.pace else Length(phase.schedule.epochs, phase.schedule.steps)
                 Trials(network, plan, sets, watcher, budget, length).run(state, keeper)
             else:
-                run_phase(phase, network, sets.val.targets, state, plan.seed, keeper, watcher, budget)
-    network.assign(state.kept_weights or network.values())
-    if plan.target_temperature != 1.0:
-        divide_logits(network, 1.0 / plan.target_temperature)
-    if len(sets.val) >= MIN_VALIDATION_IMAGES:
-        state.temperature = calibrate(network, sets.val)
-        log.info("scores calibrated with temperature %.3f", state.temperature)
-    state.kept_weights = network.values()
-    state.finished = True
-    keeper.keep(state, now=True)
+                run_phase(phase, network, sets.val.targets, state, plan.seed, keeper, watcher, budget, team=team)
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +92,7 @@ class _Phases:
     plan: TrainPlan
     sets: Sets
     watcher: TrainingObserver
+    team: Team
     _views: _Views | None = None
     _live: Phase | None = None
     _times: dict[str, float] = field(default_factory=dict)
@@ -113,7 +126,7 @@ class _Phases:
         """Return the measured time of a training step of a phase, which is measured once."""
         if phase.name not in self._times:
             with self.watcher.stage("Timing a few steps", None):
-                self._times[phase.name] = step_seconds(phase, self.network, budget.clock)
+                self._times[phase.name] = step_seconds(phase, self.network, budget.clock, self.team)
         return self._times[phase.name]
 
     def length(self, phase: Phase, budget: TimeBudget, step_s: float, before_s: float = 0.0) -> Length:
@@ -154,7 +167,7 @@ class _Phases:
         frozen = extractor(self.network, plan.augmentation, plan.fine_tune_blocks if keep_maps else 0, keep_maps)
         done = plan.augment_copies * len(sets.train)
         with self.watcher.stage("Computing features", done + len(sets.val)) as step:
-            train = frozen.compute(sets.train, plan.augment_copies, plan.seed, step)
-            val = frozen.compute(sets.val, 1, plan.seed, lambda more: step(done + more))
+            train = frozen.compute(sets.train, plan.augment_copies, plan.seed, step, self.team)
+            val = frozen.compute(sets.val, 1, plan.seed, lambda more: step(done + more), self.team)
         self._views = _Views(train, val)
         return self._views

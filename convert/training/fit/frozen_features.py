@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ... import backend
+from ..cluster.team import ALONE, Team
 from ..config.augmentation import Augmentation
 from ..input.augmentation import augmenter, reseed
-from ..input.batches import Examples, pictures
+from ..input.batches import Examples, images_of
 from ..network.network import Network, for_inference
 
 if TYPE_CHECKING:
@@ -60,35 +61,37 @@ class Extractor:
     """Number of pooled features."""
 
     def compute(
-        self, examples: Examples, copies: int, seed: int, progress: Callable[[int], None] = lambda done: None
+        self,
+        examples: Examples,
+        copies: int,
+        seed: int,
+        progress: Callable[[int], None] = lambda done: None,
+        team: Team = ALONE,
     ) -> Features:
         """Compute the features: copy 0 from the original images, the others from augmented ones.
 
-        ``progress`` is called with the number of images done.
+        ``progress`` is called with the number of images done; the machines of a team share the batches.
         """
         n = len(examples)
-        maps = (
-            np.empty((copies, n, *self.map_shape), np.float16) if self.map_shape else np.empty((copies, 0), np.float16)
-        )
-        pooled = np.empty((copies, n, self.width), np.float32)
-        for copy in range(copies):
-            reseed(self.augment, seed, COPY_STREAM, copy)
-            at = 0
-            for low, high in self._batches(examples, augment=copy > 0):
-                rows = slice(at, at + len(high))
+        maps = np.zeros((copies, n, *self.map_shape) if self.map_shape else (copies, 0), np.float16)
+        pooled = np.zeros((copies, n, self.width), np.float32)
+        batches = [(copy, at) for copy in range(copies) for at in range(0, n, BATCH)]
+        for number, (copy, at) in enumerate(batches):
+            if number % team.size == team.rank:
+                rows = np.arange(at, min(at + BATCH, n))
+                # Random numbers of its own for each batch, whichever machine computes it.
+                reseed(self.augment, seed, COPY_STREAM, copy, at)
+                low, high = self._batch(images_of(examples, rows), augment=copy > 0)
                 if self.map_shape:
                     maps[copy, rows] = low
                 pooled[copy, rows] = high
-                at += len(high)
-                progress(copy * n + at)
-        return Features(maps, pooled, examples.targets, examples.weights)
+            progress(copy * n + min(at + BATCH, n))
+        return Features(team.total(maps), team.total(pooled), examples.targets, examples.weights)
 
-    def _batches(self, examples: Examples, augment: bool) -> Iterator[tuple[Array, Array]]:
-        tf = backend.tensorflow()
-        for batch in pictures(examples, BATCH):
-            x = tf.constant(batch)
-            low = self.lower(self.augmented(x) if augment else x)
-            yield low.numpy(), self.upper(low).numpy()
+    def _batch(self, images: Array, augment: bool) -> tuple[Array, Array]:
+        x = backend.tensorflow().constant(images)
+        low = self.lower(self.augmented(x) if augment else x)
+        return low.numpy(), self.upper(low).numpy()
 
 
 def extractor(network: Network, augmentation: Augmentation, top_blocks: int, keep_maps: bool) -> Extractor:

@@ -1,4 +1,4 @@
-"""The two augmentation layers that Keras lacks; importing this module loads TensorFlow."""
+"""Augmentation layers, also for images that several replicas share; importing this module loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ... import backend
+from ..cluster.joint_random import own_rows
 
 tf: Any = backend.tensorflow()  # sets up the environment before Keras is imported
 import keras  # noqa: E402
@@ -29,7 +30,11 @@ class RandomWarp(keras.layers.Layer):  # type: ignore[misc]
         if not training:
             return inputs
         height, width = inputs.shape[1], inputs.shape[2]
-        u = keras.random.uniform((tf.shape(inputs)[0], 6), -1.0, 1.0, seed=self.seed_generator)
+
+        def draw(count: Any) -> Any:
+            return keras.random.uniform((count, 6), -1.0, 1.0, seed=self.seed_generator)
+
+        u = tf.ensure_shape(own_rows(draw, tf.shape(inputs)[0]), (None, 6))
         warped = tf.raw_ops.ImageProjectiveTransformV3(
             images=tf.cast(inputs, tf.float32),
             transforms=self.transforms(u, float(width), float(height)),
@@ -69,7 +74,39 @@ class ClippedNoise(keras.layers.GaussianNoise):  # type: ignore[misc]
         """Add the noise, in training only; any shape."""
         if not training:
             return inputs
-        return keras.ops.clip(super().call(inputs, training=True), self.low, self.high)
+
+        def draw(count: Any) -> Any:
+            shape = (count, *inputs.shape[1:])
+            return keras.random.normal(shape, 0.0, self.stddev, self.compute_dtype, self.seed_generator)
+
+        return keras.ops.clip(inputs + own_rows(draw, tf.shape(inputs)[0]), self.low, self.high)
+
+
+class Brightness(keras.layers.RandomBrightness):  # type: ignore[misc]
+    """Random brightness of each image, also of images that several replicas share."""
+
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        """Return the change of each image of a batch."""
+        return _of_each(super().get_random_transformation, "rgb_delta", data, training, seed)
+
+
+class Contrast(keras.layers.RandomContrast):  # type: ignore[misc]
+    """Random contrast of each image, also of images that several replicas share."""
+
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        """Return the factor of each image of a batch."""
+        return _of_each(super().get_random_transformation, "contrast_factor", data, training, seed)
+
+
+def _of_each(transformation: Any, name: str, data: Any, training: bool, seed: Any) -> Any:
+    """Return what a layer of Keras draws for images of a joint batch, in one number for each."""
+    if not training:
+        return transformation(data, training, seed)
+
+    def draw(count: Any) -> Any:
+        return transformation(tf.zeros((count, 1, 1, 1)), True, seed)[name]
+
+    return {name: tf.ensure_shape(own_rows(draw, tf.shape(data)[0]), (None, 1, 1, 1))}
 
 
 def _mirror(u: Any, wanted: bool) -> Any:

@@ -16,7 +16,7 @@ def augmenter(augmentation: Augmentation, preprocessing: Preprocessing) -> Any:
     It changes images only when called with ``training=True``.
     """
     keras = backend.keras()
-    from .augment_layers import ClippedNoise, RandomWarp
+    from .augment_layers import Brightness, ClippedNoise, Contrast, RandomWarp
 
     low, high = (0 - preprocessing.mean[0]) / preprocessing.std[0], (255 - preprocessing.mean[0]) / preprocessing.std[0]
     a = augmentation
@@ -24,9 +24,9 @@ def augmenter(augmentation: Augmentation, preprocessing: Preprocessing) -> Any:
     if a.flip != "none" or a.rotation or a.zoom or a.translation:
         layers.append(RandomWarp(a.flip, a.rotation, a.zoom, a.translation))
     if a.brightness:
-        layers.append(keras.layers.RandomBrightness(a.brightness, value_range=(low, high)))
+        layers.append(Brightness(a.brightness, value_range=(low, high)))
     if a.contrast:
-        layers.append(keras.layers.RandomContrast(a.contrast, value_range=(low, high)))
+        layers.append(Contrast(a.contrast, value_range=(low, high)))
     if a.noise:
         layers.append(ClippedNoise(a.noise * (high - low), low, high))
     if len(layers) == 1:

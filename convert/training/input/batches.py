@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -44,35 +44,54 @@ def real_values(pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> 
     return np.take(_table(preprocessing), pixels)
 
 
-def batches(examples: Examples, size: int, order: Indices | None = None) -> Any:
-    """Return a prefetching tf.data.Dataset of (images float32 (b, h, w, c), targets (b, outputs), weights (b,)).
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Examples of a training phase, by number."""
 
-    ``order``: positions within ``examples``; None keeps their order.
-    """
-    tf = backend.tensorflow()
-    preprocessing = examples.preprocessing
-    signature = (
-        tf.TensorSpec((None, preprocessing.height, preprocessing.width, preprocessing.channels), tf.float32),
-        tf.TensorSpec((None, examples.targets.shape[1]), tf.float32),
-        tf.TensorSpec((None,), tf.float32),
-    )
-    made = tf.data.Dataset.from_generator(lambda: _generate(examples, size, order), output_signature=signature)
-    count = -(-(len(examples) if order is None else len(order)) // size)
-    return made.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+    load: Callable[[Indices], tuple[Floats, Floats, Floats]]
+    """Function that returns inputs (b, ...), targets (b, outputs) and weights (b,) of some examples."""
+    shape: tuple[int, ...]
+    """Shape of one input."""
+    outputs: int
+    size: int
+    """Examples in a batch."""
+
+    def batches(self, order: Indices) -> Any:
+        """Return a prefetching tf.data.Dataset of the examples in this order."""
+        tf = backend.tensorflow()
+        signature = (
+            tf.TensorSpec((None, *self.shape), tf.float32),
+            tf.TensorSpec((None, self.outputs), tf.float32),
+            tf.TensorSpec((None,), tf.float32),
+        )
+
+        def generate() -> Iterator[tuple[Floats, Floats, Floats]]:
+            for start in range(0, len(order), self.size):
+                yield self.load(order[start : start + self.size])
+
+        made = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        return made.apply(tf.data.experimental.assert_cardinality(-(-len(order) // self.size))).prefetch(2)
+
+
+def source_of(examples: Examples, size: int) -> Source:
+    """Return images as examples in batches of ``size``; the numbers are positions within ``examples``."""
+
+    def load(some: Indices) -> tuple[Floats, Floats, Floats]:
+        return images_of(examples, some), examples.targets[some], examples.weights[some]
+
+    rule = examples.preprocessing
+    return Source(load, (rule.height, rule.width, rule.channels), examples.targets.shape[1], size)
+
+
+def images_of(examples: Examples, some: Indices) -> Floats:
+    """Return the images at some positions, (b, h, w, c), in normalized values."""
+    return real_values(examples.pixels.rows(examples.indices[some]), examples.preprocessing)
 
 
 def pictures(examples: Examples, size: int) -> Iterator[Floats]:
     """Yield the images only, in order, in batches of normalized values."""
     for start in range(0, len(examples), size):
-        yield real_values(examples.pixels.rows(examples.indices[start : start + size]), examples.preprocessing)
-
-
-def _generate(examples: Examples, size: int, order: Indices | None) -> Iterator[tuple[Floats, Floats, Floats]]:
-    where = np.arange(len(examples)) if order is None else order
-    for start in range(0, len(where), size):
-        some = where[start : start + size]
-        pixels = examples.pixels.rows(examples.indices[some])
-        yield real_values(pixels, examples.preprocessing), examples.targets[some], examples.weights[some]
+        yield images_of(examples, np.arange(start, min(start + size, len(examples))))
 
 
 def _table(preprocessing: Preprocessing) -> Floats:

@@ -62,10 +62,11 @@ class Network:
         return 2 * int(math.prod(self.cut(top_blocks)[0].output.shape[1:]))
 
     def apply_head(self, features: Any, pooled: bool = False) -> Any:
-        """Apply the head to a feature map (or pooled features) in a functional model and return the logits."""
-        for layer in self.head[1:] if pooled else self.head:
-            features = layer(features)
-        return features
+        """Apply the head to a feature map (or pooled features) in a functional model for training and return the logits."""
+        from ..cluster.joint_random import JointDropout
+
+        pool, dropout, dense = self.head
+        return dense(JointDropout(dropout.rate)(features if pooled else pool(features)))
 
 
 def open_network(choice: BackboneSpec, goal: Head, weights: str, dropout: float) -> Network:

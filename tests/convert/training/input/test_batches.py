@@ -60,13 +60,13 @@ def _prepared(items: Sequence[Item], preprocessing: Preprocessing) -> np.ndarray
 def test_training_batch_equals_device_preprocessing(
     items: tuple[Item, ...], preprocessing: Preprocessing, place: str, tmp_path: Path
 ) -> None:
-    from edgevision.convert.training.input.batches import batches, pictures
+    from edgevision.convert.training.input.batches import pictures, source_of
 
     pixels = open_pixels(items, preprocessing, place, tmp_path, pytest.fail)
     assert pixels.place == place
     order = np.array([4, 0, 5, 2, 1, 3])
     examples, expected = _examples(pixels, preprocessing), _prepared(items, preprocessing)
-    found = list(batches(examples, 4, order))
+    found = list(source_of(examples, 4).batches(order))
     assert [len(x) for x, _, _ in found] == [4, 2]
     for number, part in enumerate(("pictures", "targets", "weights")):
         whole = np.concatenate([batch[number].numpy() for batch in found])
