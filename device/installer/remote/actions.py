@@ -25,10 +25,10 @@ from ..release.switch import HOME, change
 from ..release.update import UpdateOptions, Updater
 from . import sudoers
 from .request import SCHEMA, Request, parse
+from .update_unit import UPDATE_UNIT, start_updater
 
 FOLDER = HOME / "update"
 REQUEST, STATUS, OUTCOME = "request.json", "status.json", "outcome.json"
-UPDATE_UNIT = "edgevision-update.service"
 SYSTEM = Path("/")
 
 
@@ -71,10 +71,7 @@ def _update(request: Request, data: bytes) -> dict[str, Any]:
         Status(folder / STATUS, quiet=True).step("check", "starting the update")
         if not (home / MANAGER).is_file():  # first contact: this is the installer of the bundle
             place(home / MANAGER, read_bytes(Path(sys.argv[0])), 0o755)
-    retry = ("Restart=on-failure", "RestartSec=1", "StartLimitIntervalSec=900", "StartLimitBurst=5")
-    properties = [f"--property={one}" for one in (*retry, "TimeoutStopSec=30")]
-    command = ["systemd-run", f"--unit={UPDATE_UNIT}", "--quiet", "--collect", *properties]
-    run([*command, "/usr/bin/python3", "-I", home / MANAGER, "run-update"], "starting the update", SYSTEM)
+    start_updater(home / MANAGER)
     return {"started": UPDATE_UNIT}
 
 

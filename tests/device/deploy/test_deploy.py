@@ -9,6 +9,8 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -25,6 +27,7 @@ from edgevision.device.installer.archive.manifest import Entry, Manifest, releas
 from edgevision.device.installer.archive.verify import read
 from edgevision.device.installer.base.errors import Refused
 from edgevision.device.installer.remote.request import SCHEMA, parse
+from edgevision.device.installer.remote.update_unit import start_updater
 from probed_devices import SYSTEM, device, with_release
 
 from edgevision import default_model
@@ -186,6 +189,24 @@ def test_older_bundle_is_signed_again(bundle: Path, tmp_path: Path) -> None:
 def test_hostile_request_is_refused(request_: bytes) -> None:
     with pytest.raises(Refused):
         parse(request_)
+
+
+@pytest.mark.parametrize(("refusals", "said"), [(2, None), (9, "already loaded"), (0, None)])
+def test_unit_that_systemd_still_has_is_started_later(refusals: int, said: str | None) -> None:
+    """``systemctl show`` of a transient unit that just ended can keep it loaded for a moment."""
+    ran: list[str] = []
+
+    def command(line: Sequence[str | Path], what: str, folder: Path) -> str:
+        ran.append(str(line[0]))
+        if line[0] == "systemd-run" and ran.count("systemd-run") <= refusals:
+            raise Refused(
+                f"{what} failed (exit 1): Unit edgevision-update.service was already loaded or has a fragment file."
+            )
+        return ""
+
+    with pytest.raises(Refused, match=said) if said else nullcontext():
+        start_updater(Path("/manager.pyz"), command, lambda seconds: None)
+    assert ran.count("systemctl") == ran.count("systemd-run") - 1 == min(refusals, 4)
 
 
 def test_request_is_read() -> None:
