@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from .fleet import ansible_options
 
@@ -18,6 +19,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 VAULT = ("inventory", "limit", "vault_password_file", "ask_vault_pass")
 FLEET = (*VAULT, "canary", "serial", "max_failures")
 """Options that need --inventory."""
+FOR_ONE = {
+    "port": "set ansible_port in the inventory",
+    "identity": "set ansible_ssh_private_key_file in the inventory",
+    "camera": "set edgevision_camera in the inventory",
+    "model_only": "a fleet gets only what each device lacks anyway",
+}
+"""Option of a single device -> what to do for a fleet."""
 _SERIAL = re.compile(r"[1-9]\d{0,5}|(100|[1-9]\d?)%")
 _SHARE = re.compile(r"(100|\d{1,2})%?")
 
@@ -78,26 +86,21 @@ def _options(target: tuple[str, ...], fleet: dict[str, Any], rest: dict[str, Any
 
     if len(target) > 1:
         raise click.UsageError(f"with --inventory, only a bundle or model is expected, got {' '.join(target)!r}")
-    for name in ("port", "identity"):
-        if fleet.pop(name) is not None:
-            raise click.UsageError(f"--{name} is for one device; set ansible_{_ANSIBLE[name]} in the inventory")
-    if rest["model_only"]:
-        raise click.UsageError("--model-only is for one device; a fleet gets only what each device lacks anyway")
-    if rest["camera"] is not None:
-        raise click.UsageError("--camera is for one device; set edgevision_camera in the inventory")
-    if rest["sign"] is not None:
-        _require(rest["sign"], "private key")
+    for name, instead in FOR_ONE.items():
+        if {**rest, **fleet}[name] not in (None, False):
+            raise click.UsageError(f"--{name.replace('_', '-')} is for one device; {instead}")
     become = None
     if rest["ask_sudo_password"]:
         become = str(click.prompt("password of sudo on the devices", hide_input=True, err=True))
-    connection = ansible_options(**{name: fleet[name] for name in VAULT}, become_password=become)
+    vault = {name: fleet[name] for name in VAULT}
+    connection = ansible_options(**vault, become_password=become, check=rest["dry_run"])
     serial, failures = fleet["serial"] or "25%", fleet["max_failures"] or "0%"
     if not _SERIAL.fullmatch(serial):
         raise click.UsageError(f"--serial: expected a number of devices or a share such as 25%, got {serial!r:.40}")
     if not _SHARE.fullmatch(failures):
         raise click.UsageError(f"--max-failures: expected a share from 0% to 100%, got {failures!r:.40}")
     return FleetOptions(
-        _checked(connection, rest["dry_run"]),
+        connection,
         _variables(target, rest),
         1 if fleet["canary"] is None else fleet["canary"],
         serial,
@@ -105,18 +108,11 @@ def _options(target: tuple[str, ...], fleet: dict[str, Any], rest: dict[str, Any
     )
 
 
-_ANSIBLE = {"port": "port", "identity": "ssh_private_key_file"}
-
-
-def _checked(connection: Any, dry_run: bool) -> Any:
-    from dataclasses import replace
-
-    return replace(connection, check=dry_run)
-
-
 def _variables(target: tuple[str, ...], rest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the variables of the role that were given here; all others are the inventory's."""
-    found: dict[str, Any] = {"edgevision_frames": rest["frames"], "edgevision_time_limit": rest["time_limit"]}
+    ctx = click.get_current_context()
+    typed = [name for name in ("frames", "time_limit") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    found: dict[str, Any] = {f"edgevision_{name}": rest[name] for name in typed}
     if target:
         found["edgevision_source"] = str(_require(Path(target[0]), "bundle or model"))
     for name, variable in (("config", "edgevision_config"), ("sign", "edgevision_sign_key")):

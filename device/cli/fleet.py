@@ -53,7 +53,7 @@ def ansible_options(
     if vault_password_file is not None and ask_vault_pass:
         raise UsageError("both --vault-password-file and --ask-vault-pass are given; keep only one of them")
     password = str(click.prompt("password of ansible-vault", hide_input=True, err=True)) if ask_vault_pass else None
-    return AnsibleOptions(inventory, limit, False, vault_password_file, password, **more)
+    return AnsibleOptions(inventory, limit, vault_password_file=vault_password_file, vault_password=password, **more)
 
 
 @click.group()

@@ -160,6 +160,8 @@ def _events(stream: IO[bytes]) -> Iterator[Event]:
 
 def said(result: Mapping[str, Any]) -> str:
     """Return why a task failed, as one line."""
+    if "censored" in result:
+        return "it failed, and what it said is hidden, since it may hold a password; check the variables of this device"
     text = " ".join(str(result.get("msg") or "").split())
     for head in ("Task failed: ", "Action failed: ", "Failed to connect to the host via ssh: "):
         text = text.removeprefix(head)

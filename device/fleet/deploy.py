@@ -42,6 +42,7 @@ class HostResult:
 
     host: str
     address: str
+    """Where it was reached, as soon as it was; before that, its name."""
     state: str = UNTOUCHED
     """confirmed, unchanged, planned, reverted, stopped, refused, not_ready, failed, unreachable or untouched."""
     release: Mapping[str, Any] = field(default_factory=dict)
@@ -117,7 +118,7 @@ class Watch:
         if kind == "play":
             self._play = str(event["play"])
         elif kind == "start":  # in the order of the inventory, unlike the results
-            self.hosts.setdefault(str(event["host"]), HostResult(str(event["host"]), str(event["address"])))
+            self.hosts.setdefault(str(event["host"]), HostResult(str(event["host"]), str(event["host"])))
             if event["task"] == RELEASE:
                 self._step(f"{event['host']}: comparing, and installing what is new")
         elif kind in ("ok", "failed", "unreachable"):
@@ -131,6 +132,7 @@ class Watch:
     def _ended(self, kind: str, name: str, task: str, result: Mapping[str, Any]) -> None:
         host = self.hosts[name]
         host.canary = host.canary or self._play == "Canary"
+        host.address = str(result.get("address") or host.address)
         if kind == "unreachable":
             host.state, host.reason = "unreachable", said(result)
         elif task == RELEASE:

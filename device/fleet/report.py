@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgevision.reporting.terminal import table
+from edgevision.reporting.terminal import short, table
 
 from .deploy import FleetResult, HostResult
 from .status import FleetStatus, HostStatus
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DEPLOY_SCHEMA = "edgevision.fleet_deploy/1"
 STATUS_SCHEMA = "edgevision.fleet_status/1"
+MAX_EVENT = 70
+"""Characters of the last event in the table; --json has all."""
 
 
 def deploy_table(result: FleetResult) -> Table:
@@ -79,7 +81,7 @@ def _status_row(one: HostStatus) -> Sequence[str]:
     if device is None:
         return [one.host, one.state, "", "", "", "", "", one.reason]
     event = device.last_event
-    last = "" if event is None else f"{event.time} {event.what}"
+    last = "" if event is None else short(f"{event.time} {event.what}: {event.detail}", MAX_EVENT)
     release = f"{device.current or 'nothing'}{'' if device.state == 'confirmed' else f', {device.state}'}"
     return [
         one.host,

@@ -68,9 +68,9 @@ def status(options: AnsibleOptions) -> FleetStatus:
     def tell(event: Event) -> None:
         name = str(event.get("host"))
         if event["event"] == "start":  # in the order of the inventory, unlike the results
-            found.setdefault(name, HostStatus(name, str(event["address"]), "failed", "it gave no answer"))
+            found.setdefault(name, HostStatus(name, name, "failed", "it gave no answer"))
         elif event["event"] in ("ok", "failed", "unreachable"):
-            found[name] = _host(event["event"], name, str(event["address"]), event["result"])
+            found[name] = _host(event["event"], name, event["result"])
 
     ended = play(PLAYBOOK, options, {}, tell)
     if not found:
@@ -78,7 +78,8 @@ def status(options: AnsibleOptions) -> FleetStatus:
     return FleetStatus(options.inventory, list(found.values()))
 
 
-def _host(kind: str, name: str, address: str, result: Mapping[str, Any]) -> HostStatus:
+def _host(kind: str, name: str, result: Mapping[str, Any]) -> HostStatus:
+    address = str(result.get("address") or name)
     if kind != "ok":
         return HostStatus(name, address, kind, said(result))
     try:

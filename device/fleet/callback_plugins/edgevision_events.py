@@ -16,6 +16,7 @@ description: Used by edgevision deploy --inventory and edgevision fleet; nothing
 """
 VARIABLE = "EDGEVISION_EVENTS_FD"
 KEYS = (
+    "address",
     "state",
     "release",
     "reason",
@@ -27,6 +28,7 @@ KEYS = (
     "device",
     "msg",
     "module_stderr",
+    "censored",
 )
 """What is passed on of a result. A task with no_log has none of it."""
 MAX_TEXT = 4000
@@ -66,8 +68,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
 
 def described(event: str, host: Any, task: Any) -> dict[str, Any]:
     """Return an event of a task on a host."""
-    address = str(host.vars.get("ansible_host") or host.get_name())
-    return {"event": event, "host": host.get_name(), "address": address, "task": task.action}
+    return {"event": event, "host": host.get_name(), "task": task.action}
 
 
 def ended(event: str, result: Any) -> dict[str, Any]:

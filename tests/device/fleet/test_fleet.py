@@ -176,7 +176,7 @@ def test_request_that_is_not_one_of_the_role(data: bytes) -> None:
 
 
 def event(kind: str, host: str, task: str = RELEASE, **result: Any) -> dict[str, Any]:
-    return {"event": kind, "host": host, "address": f"{host}.local", "task": task, "result": result}
+    return {"event": kind, "host": host, "task": task, "result": result}
 
 
 def reported(*events: dict[str, Any], status: int = 2) -> FleetResult:
@@ -218,6 +218,7 @@ def test_canary_that_fails_leaves_four_untouched() -> None:
     [
         ([event("failed", "door2", "edgevision_bundle", msg="x"), event("failed", "door1", **BACK)], 4),
         ([event("failed", "door2", "edgevision_bundle", msg="x")], 1),
+        ([event("failed", "door2", "edgevision_bundle", censored="x")], 1),
         ([event("failed", "door2", state="refused", reason="x")], 1),
         ([event("failed", "door2", state="not_ready", reason="x"), event("unreachable", "door3", msg="y")], 3),
         ([event("unreachable", "door3", msg="y"), event("ok", "door1", state="confirmed")], 5),

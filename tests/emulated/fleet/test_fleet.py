@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .hosts import NAMES, PATIENCE_S, SECRET, Fleet, states
+from .hosts import NAMES, PATIENCE_S, SECRET, USER, Fleet, states
 
 ANY = "--min-fps 0"
 """For tests of something else than the rate, which changes on a busy machine."""
@@ -89,11 +90,8 @@ def test_device_that_is_off_stops_nobody(fleet: Fleet) -> None:
     off.run("systemctl stop ssh-test")
     try:
         found = fleet.deploy(f"two.tflite --limit door1:door4:door5 {ANY}", code=5)
-        assert {name: one["state"] for name, one in found.items()} == {
-            "door1": "confirmed",
-            "door4": "unchanged",
-            "door5": "unreachable",
-        }
+        assert {found[name]["state"] for name in ("door1", "door4")} <= {"confirmed", "unchanged"}
+        assert found["door5"]["state"] == "unreachable"
         assert fleet.status(code=5)["door5"]["state"] == "unreachable"
     finally:
         off.run("systemctl start ssh-test")
@@ -113,6 +111,8 @@ def test_secrets_come_from_the_vault_and_are_never_shown(fleet: Fleet) -> None:
     assert refused.returncode == 1
     assert "vault" in refused.stderr.splitlines()[-1]
     running = fleet.pids()
+    fleet.deploy(f"two.tflite --limit door1 --vault-password-file {password} --dry-run")
+    assert fleet.pids() == running
     found = fleet.deploy(f"two.tflite --limit door1 --vault-password-file {password} {ANY}")
     assert found["door1"]["state"] == "unchanged"
     here = fleet.hosts["door1"]
@@ -128,20 +128,33 @@ def test_secrets_come_from_the_vault_and_are_never_shown(fleet: Fleet) -> None:
     variables.unlink()
 
 
+def test_one_line_of_sudoers_is_enough(fleet: Fleet) -> None:
+    here = fleet.hosts["door1"]
+    allow = json.dumps({"schema": "edgevision.request/1", "verb": "allow", "user": USER})
+    here.run(f"echo {shlex.quote(allow)} | /usr/bin/python3 -I /opt/edgevision/manager.pyz remote")
+    here.run("mv /etc/sudoers.d/010_pi-nopasswd /root/")
+    try:
+        assert here.try_run(f"su {USER} -c 'sudo -n id'").returncode != 0
+        assert fleet.deploy(f"three.tflite --limit door1 {ANY}")["door1"]["state"] == "confirmed"
+        assert fleet.status(more="--limit door1")["door1"]["last_event"] is not None
+    finally:
+        here.run("mv /root/010_pi-nopasswd /etc/sudoers.d/")
+
+
 def test_role_alone_installs_a_bundle_without_edgevision(fleet: Fleet) -> None:
     (fleet.folder / "run.toml").write_text('camera = "test:"\nfps = 2.0\n')
     made = fleet.edgevision(
-        f"bundle three.tflite --arch x86_64 --python 3.11 --config run.toml --wheels {fleet.wheels} -o three.tar.xz"
+        f"bundle two.tflite --arch x86_64 --python 3.11 --config run.toml --wheels {fleet.wheels} -o two.tar.xz"
     )
     assert made.returncode == 0, made.stderr
     assert fleet.edgevision("fleet role --export roles").returncode == 0
-    role = {"role": "edgevision", "edgevision_source": "three.tar.xz", "edgevision_frames": 3, "edgevision_min_fps": 0}
+    role = {"role": "edgevision", "edgevision_source": "two.tar.xz", "edgevision_frames": 3, "edgevision_min_fps": 0}
     play = {"hosts": "door1", "gather_facts": False, "roles": [role]}
     (fleet.folder / "site.yml").write_text(yaml.safe_dump([play]))
     assert changed(fleet, "--check") == 1
-    assert "three-" not in fleet.hosts["door1"].run("readlink /opt/edgevision/current")
+    assert "two-" not in fleet.hosts["door1"].run("readlink /opt/edgevision/current")
     assert changed(fleet) == 1
-    assert "three-" in fleet.hosts["door1"].run("readlink /opt/edgevision/current")
+    assert "two-" in fleet.hosts["door1"].run("readlink /opt/edgevision/current")
     assert changed(fleet) == 0
 
 

@@ -10,7 +10,8 @@ module: edgevision_info
 short_description: Describe a device, its edgevision releases and its service
 description: Reads only. Needs nothing on the device but Python.
 author: edgevision
-options: {}
+options:
+  address: {description: Address of the device, which is returned for reports., type: str, default: ""}
 """
 EXAMPLES = """
 - name: Ask the device what it has
@@ -18,6 +19,10 @@ EXAMPLES = """
   register: edgevision_found
 """
 RETURN = """
+address:
+  description: The address that was given.
+  returned: always
+  type: str
 device:
   description: Hardware, system, releases, service and the state of the loop.
   returned: always
@@ -27,8 +32,8 @@ device:
 
 def main() -> None:
     """Answer Ansible."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.exit_json(changed=False, device=probe({}))
+    module = AnsibleModule(argument_spec={"address": {"type": "str", "default": ""}}, supports_check_mode=True)
+    module.exit_json(changed=False, address=module.params["address"], device=probe({}))
 
 
 if __name__ == "__main__":
