@@ -24,24 +24,27 @@ from ..installer.archive.manifest import (
     MAX_NUMBER,
     MODEL,
     SECOND_MODEL,
-    UNIT,
     WHEELS,
     Entry,
     Manifest,
     release_id,
 )
+from ..installer.base.loop import UNNAMED, Loop
 from ..installer.release.install import MANAGER
+from ..installer.release.switch import CURRENT
 from ..loop import config_file
 from ..outputs.registry import extras_of
 from ..service.access import Access
 from ..service.fitness import check_config
 from ..service.output_access import access_of
+from ..service.places import Places
 from ..service.unit import GROUPS, UnitPlan, unit_text
 from . import installer_pyz, keys, own_wheel, wheelhouse
 from .target import Form, Target
 
 log = Log("edgevision.bundle")
-RELEASE = PurePosixPath("/opt/edgevision/current")
+RELEASE = PurePosixPath("/", UNNAMED.home, CURRENT)
+"""Where the loop without a name finds its current release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class BundleOptions:
     """What to write; ``deb``: a Debian package, ``oci``: the folder of a container image, both with the bundle in it."""
     output: Path | None = None
     overwrite: bool = False
+    loop: Loop = UNNAMED
+    """Loop that the bundle is for."""
 
 
 MAX_WHEEL = 2**30
@@ -94,7 +99,7 @@ def contents(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Co
     files = {
         MODEL: model,
         **_second_model(options),
-        **configuration(options, wish.target),
+        **configuration(options, wish.target, wish.loop),
         INSTALLER: installer_pyz.pyz(),
         **_wheels(wish, options),
     }
@@ -134,18 +139,18 @@ def loop_options(wish: BundleOptions) -> dict[str, Any]:
         found.pop("source", None)
     if found.get("camera") is not None and found.get("source") is not None:
         raise BadInput(f"{wish.config}: both camera and source are set; keep only one of them")
-    check_config(found, wish.config)
+    check_config(found, wish.config, Places(wish.loop).state)
     return found
 
 
-def configuration(options: dict[str, Any], target: Target) -> dict[str, bytes]:
+def configuration(options: dict[str, Any], target: Target, loop: Loop) -> dict[str, bytes]:
     """Return the configuration and the unit that belongs to it as files of the bundle."""
-    return {CONFIG: _config(options).encode(), UNIT: _unit(target, options).encode()}
+    return {CONFIG: _config(options, loop).encode(), loop.unit: _unit(target, options, loop).encode()}
 
 
-def _config(options: dict[str, Any]) -> str:
+def _config(options: dict[str, Any], loop: Loop) -> str:
     # A configuration with a password is read from a copy elsewhere, so that its model has an absolute path.
-    return config_text(options, Path(RELEASE) if config_file.holds_secret(options) else Path())
+    return config_text(options, Path("/") / loop.home / CURRENT if config_file.holds_secret(options) else Path())
 
 
 def config_text(options: Mapping[str, Any], folder: Path) -> str:
@@ -161,16 +166,23 @@ def _second_model(options: dict[str, Any]) -> dict[str, bytes]:
     return {SECOND_MODEL: portable(require_file(options["then"], "second model"))}
 
 
-def _unit(target: Target, options: dict[str, Any]) -> str:
+def _unit(target: Target, options: dict[str, Any], loop: Loop) -> str:
     """Return the hardened unit that ``edgevision service install`` writes, for the current release."""
-    return unit_text(unit_plan(target, access_of(options), config_file.holds_secret(options)))
+    return unit_text(unit_plan(target, access_of(options), config_file.holds_secret(options), loop))
 
 
-def unit_plan(target: Target, access: Access, secret: bool) -> UnitPlan:
+def unit_plan(target: Target, access: Access, secret: bool, loop: Loop = UNNAMED) -> UnitPlan:
     """Return the Python and configuration paths that the unit of every bundle uses."""
-    python, config = RELEASE / "venv/bin/python", RELEASE / CONFIG
+    release = PurePosixPath("/", loop.home, CURRENT)
     return UnitPlan(
-        python, config, GROUPS, access=access, systemd=target.systemd, secret=secret, manager=RELEASE.parent / MANAGER
+        release / "venv/bin/python",
+        release / CONFIG,
+        GROUPS,
+        access=access,
+        systemd=target.systemd,
+        secret=secret,
+        manager=RELEASE.parent / MANAGER,
+        loop=loop,
     )
 
 

@@ -68,17 +68,24 @@ def bundle() -> None:
     "the version of a Debian package. Needs --sign or --format deb.  [default: the time in seconds since 1970, or "
     "SOURCE_DATE_EPOCH]",
 )
+@click.option(
+    "--name", metavar="NAME", help="Loop of this name, where a device has several; letters, digits and dashes."
+)
 @click.option("-o", "--output", type=PATH, help="[default: NAME-PYTHON-ARCH and .tar.xz, .deb or -oci]")
 @json_option
 @quiet_option
 @overwrite_option
-def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> None:
+def create(python: str, arch: str, name: str | None, as_json: bool, quiet: bool, **rest: Any) -> None:
     """Make a bundle of MODEL. The same input always gives the same bytes; a signed one and a package also need the same number."""
     from edgevision.cli.terminal import bar, note
 
     from ..bundle.build import BundleOptions
     from ..bundle.make import BUDGET, make
+    from ..service.places import places_of
 
+    rest["loop"] = places_of(name).loop
+    if name is not None and rest["form"] != "bundle":
+        raise click.UsageError(f"--name is for bundles, not for --format {rest['form']}; leave out one of them")
     with bar("bundling", 4, quiet) as step:
         done = iter(range(1, 5))
         made = make(BundleOptions(target=Target(python, arch), **rest), lambda: step(next(done)))

@@ -19,7 +19,9 @@ from .deploy_fleet import FLEET, fleet_options, require_no_fleet, update_fleet
 from .fleet import inventory_options
 
 if TYPE_CHECKING:
+    from ..deploy.device_info import Installed
     from ..deploy.ssh import Device
+    from ..installer.base.loop import Loop
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +39,23 @@ def ssh_options(command: F) -> F:
 def connection_options(command: F) -> F:
     """Add the host and the options of ssh."""
     return click.argument("host", metavar="USER@HOST")(ssh_options(command))
+
+
+def name_option(command: F) -> F:
+    """Add the loop of the device; the command gets it as ``loop``."""
+    return click.option(
+        "--name",
+        "loop",
+        metavar="NAME",
+        callback=_loop,
+        help="Loop of this name, where a device has several; letters, digits and dashes.",
+    )(command)
+
+
+def _loop(_: click.Context, __: click.Parameter, name: str | None) -> Loop:
+    from ..service.places import places_of
+
+    return places_of(name).loop
 
 
 password_option = click.option(
@@ -58,6 +77,7 @@ def deploy() -> None:
 @click.argument("target", nargs=-1, metavar="USER@HOST BUNDLE|MODEL")
 @inventory_options(required=False)
 @fleet_options
+@name_option
 @click.option(
     "--dry-run", is_flag=True, help="Check the device and show what would be sent, without changing anything."
 )
@@ -126,7 +146,7 @@ def _update_one(host: str, port: int | None, identity: Path | None, as_json: boo
     from ..deploy.deploy import plan
     from ..deploy.report import Steps, checks_table, describe, plan_json
 
-    dry_run, options = rest.pop("dry_run"), _options(**rest)
+    dry_run, loop, options = rest.pop("dry_run"), rest["loop"], _options(**rest)
     with _connected(host, port, identity) as device:
         wish = plan(device, options)
         if not as_json and not quiet:
@@ -146,7 +166,7 @@ def _update_one(host: str, port: int | None, identity: Path | None, as_json: boo
         say_json(done.to_json())
     elif done.kept:
         say(done.describe())
-        say(f"next: edgevision deploy status {host}")
+        say(f"next: edgevision deploy status {host}{loop.option}")
     if not done.kept:
         for line in () if as_json else done.log:
             note(f"  {line}")
@@ -156,34 +176,41 @@ def _update_one(host: str, port: int | None, identity: Path | None, as_json: boo
 
 @deploy.command()
 @connection_options
+@name_option
 @json_option
-def status(host: str, port: int | None, identity: Path | None, as_json: bool) -> int:
-    """Show the release of a device, since when, and what happened to it. Exit code 3: the service is not running."""
-    from ..deploy.report import status_json, status_lines
+def status(host: str, port: int | None, identity: Path | None, loop: Loop, as_json: bool) -> int:
+    """Show the release of a device, since when, and what happened to it; of all loops where there are several.
+
+    Exit code 3: a service is not running.
+    """
+    from ..deploy.report import all_lines, status_json, status_lines
 
     with _connected(host, port, identity) as device:
-        found = _installed(device)
+        found = _installed(device, loop)
+        others = {one: _installed(device, one) for one in _others(found, loop)}
+    shown = {loop: found} | others if found.current is not None or not others else others
     if as_json:
-        say_json(status_json(host, found))
+        say_json(status_json(host, found, loop, others))
     else:
-        for line in status_lines(found):
+        for line in all_lines(shown) if others else status_lines(found):
             say(line)
-    return 0 if found.active else 3
+    return 0 if all(one.active for one in shown.values()) else 3
 
 
 @deploy.command()
 @connection_options
+@name_option
 @json_option
-def releases(host: str, port: int | None, identity: Path | None, as_json: bool) -> None:
-    """List the releases on a device."""
+def releases(host: str, port: int | None, identity: Path | None, loop: Loop, as_json: bool) -> None:
+    """List the releases on a device, of all loops; those that a loop has now or can go back to are marked."""
     from edgevision.cli.terminal import show
 
     from ..deploy.report import releases_table, status_json
 
     with _connected(host, port, identity) as device:
-        found = _installed(device)
+        found = _installed(device, loop)
     if as_json:
-        say_json(status_json(host, found))
+        say_json(status_json(host, found, loop))
     else:
         show(releases_table(found))
 
@@ -194,57 +221,63 @@ def releases(host: str, port: int | None, identity: Path | None, as_json: bool) 
     "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Number of lines to show."
 )
 @click.option("--follow", "-f", is_flag=True, help="Keep showing new lines until Ctrl-C.")
-def logs(host: str, port: int | None, identity: Path | None, lines: int, follow: bool) -> int:
-    """Show the journal of a device's service."""
+@name_option
+def logs(host: str, port: int | None, identity: Path | None, lines: int, follow: bool, loop: Loop) -> int:
+    """Show the journal of a device's service; without --name, of all loops."""
     from ..deploy.commands import journal
 
     with _connected(host, port, identity) as device:
-        return device.attach(journal(lines, follow))
+        return device.attach(journal(lines, follow, None if loop.name is None else loop))
 
 
 @deploy.command()
 @connection_options
-def doctor(host: str, port: int | None, identity: Path | None) -> int:
+@name_option
+def doctor(host: str, port: int | None, identity: Path | None, loop: Loop) -> int:
     """Check a device with edgevision doctor, with the libraries of its current release."""
-    from ..deploy.commands import DOCTOR
+    from ..deploy.commands import doctor as command
 
     with _connected(host, port, identity) as device:
-        return device.attach(DOCTOR)
+        return device.attach(command(loop))
 
 
 @deploy.command()
 @connection_options
+@name_option
 @password_option
-def rollback(host: str, port: int | None, identity: Path | None, ask_sudo_password: bool) -> None:
+def rollback(host: str, port: int | None, identity: Path | None, loop: Loop, ask_sudo_password: bool) -> None:
     """Go back to the previous release."""
-    answer = _request(host, port, identity, "rollback", ask_sudo_password)
+    answer = _request(host, port, identity, loop, "rollback", ask_sudo_password)
     say(f"{answer['release']['from']} runs again; {answer['release']['to']} was taken back")
 
 
 @deploy.command()
 @connection_options
+@name_option
 @password_option
-def stop(host: str, port: int | None, identity: Path | None, ask_sudo_password: bool) -> None:
+def stop(host: str, port: int | None, identity: Path | None, loop: Loop, ask_sudo_password: bool) -> None:
     """Stop the service; it does not start at boot."""
-    _request(host, port, identity, "stop", ask_sudo_password)
-    say(f"stopped; to start it: edgevision deploy start {host}")
+    _request(host, port, identity, loop, "stop", ask_sudo_password)
+    say(f"stopped; to start it: edgevision deploy start {host}{loop.option}")
 
 
 @deploy.command()
 @connection_options
+@name_option
 @password_option
-def start(host: str, port: int | None, identity: Path | None, ask_sudo_password: bool) -> None:
+def start(host: str, port: int | None, identity: Path | None, loop: Loop, ask_sudo_password: bool) -> None:
     """Start the service, also one that was stopped because no release worked."""
-    _request(host, port, identity, "start", ask_sudo_password)
-    say(f"started: the first frame was recognized; next: edgevision deploy status {host}")
+    _request(host, port, identity, loop, "start", ask_sudo_password)
+    say(f"started: the first frame was recognized; next: edgevision deploy status {host}{loop.option}")
 
 
 @deploy.command()
 @connection_options
+@name_option
 @password_option
-def prune(host: str, port: int | None, identity: Path | None, ask_sudo_password: bool) -> None:
+def prune(host: str, port: int | None, identity: Path | None, loop: Loop, ask_sudo_password: bool) -> None:
     """Remove the previous release to make room; a rollback is impossible until the next update."""
-    removed = _request(host, port, identity, "prune", ask_sudo_password)["removed"]
+    removed = _request(host, port, identity, loop, "prune", ask_sudo_password)["removed"]
     say(f"removed {', '.join(removed)}" if removed else "there was nothing to remove")
 
 
@@ -261,9 +294,9 @@ def allow(host: str, port: int | None, identity: Path | None, ask_sudo_password:
     say(f"  {answer['line']}")
 
 
-def _request(host: str, port: int | None, identity: Path | None, verb: str, ask: bool) -> dict[str, Any]:
+def _request(host: str, port: int | None, identity: Path | None, loop: Loop, verb: str, ask: bool) -> dict[str, Any]:
     with _connected(host, port, identity) as device:
-        return _ask(device, {"verb": verb}, ask)
+        return _ask(device, {"verb": verb, "loop": loop.name}, ask)
 
 
 def _ask(device: Device, request: dict[str, Any], ask: bool) -> dict[str, Any]:
@@ -272,10 +305,17 @@ def _ask(device: Device, request: dict[str, Any], ask: bool) -> dict[str, Any]:
     return send(device, request, _password(ask))
 
 
-def _installed(device: Device) -> Any:
+def _installed(device: Device, loop: Loop) -> Installed:
     from ..deploy.deploy import look
 
-    return look(device)
+    return look(device, loop)
+
+
+def _others(found: Installed, asked: Loop) -> list[Loop]:
+    """Return the loops with names, if none was asked for."""
+    from ..installer.base.loop import Loop
+
+    return [Loop(name) for name in found.loops] if asked.name is None else []
 
 
 def _password(ask: bool) -> str | None:

@@ -86,6 +86,8 @@ def _options(target: tuple[str, ...], fleet: dict[str, Any], rest: dict[str, Any
 
     if len(target) > 1:
         raise click.UsageError(f"with --inventory, only a bundle or model is expected, got {' '.join(target)!r}")
+    if rest["loop"].name is not None:
+        raise click.UsageError("--name is for one device; a fleet gets the loop without a name")
     for name, instead in FOR_ONE.items():
         if {**rest, **fleet}[name] not in (None, False):
             raise click.UsageError(f"--{name.replace('_', '-')} is for one device; {instead}")

@@ -52,7 +52,7 @@ def install(dry_run: bool, no_start: bool, root: Path, **rest: Any) -> None:
     its files are in /etc/edgevision/loops/door, and it runs beside the others.
     """
     from ..service.install import ServiceOptions, enable, prepare
-    from ..service.systemctl import Manager, option, require_root, require_systemd
+    from ..service.systemctl import Manager, require_root, require_systemd
 
     here = root == Path("/")
     if here and not dry_run:
@@ -72,7 +72,7 @@ def install(dry_run: bool, no_start: bool, root: Path, **rest: Any) -> None:
         return
     Manager(loop=made.places.loop).start()
     say("started: the first frame was recognized; the service also starts at boot")
-    say(f"next: edgevision service status{option(made.places.loop)}")
+    say(f"next: edgevision service status{made.places.loop.option}")
 
 
 @service.command()

@@ -15,6 +15,7 @@ from edgevision.errors import EdgeVisionError, GateNotMet
 from edgevision.input_file import read_file
 from edgevision.log import Log
 
+from ..installer.base.loop import UNNAMED, Loop
 from ..installer.remote.request import SCHEMA as REQUEST_SCHEMA
 from .device_info import DeviceInfo, Installed, device_info, read_installed
 from .package import Package, PackageOptions, package
@@ -141,7 +142,8 @@ class Progress:
 
 def plan(device: Device, options: DeployOptions) -> Plan:
     """Ask the device, decide what to send and check it. Changes nothing. Raises EdgeVisionError."""
-    found, now = device_info(device.program("probe", {})), time.time()
+    name = options.package.loop.name
+    found, now = device_info(device.program("probe", {"loop": name})), time.time()
     if options.password is not None:
         found = replace(found, sudo=True)
     return plan_for(found, lambda: package(options.package, found), now)
@@ -174,7 +176,9 @@ def deploy(device: Device, wish: Plan, options: DeployOptions, progress: Progres
         uploaded, wanted = _upload(device, wish, options, progress, first)
         seconds["upload"] = time.monotonic() - began
         _call(device, {"schema": REQUEST_SCHEMA, **wanted}, options.password, first)
-        outcome = watch(device.host, lambda: look(device), progress.step, current, made.manifest.id)
+        outcome = watch(
+            device.host, lambda: look(device, options.package.loop), progress.step, current, made.manifest.id
+        )
     finally:
         _forget(device)
     seconds |= {str(name): float(value) for name, value in outcome.get("seconds", {}).items()}
@@ -191,9 +195,9 @@ def request(device: Device, wanted: Mapping[str, Any], password: str | None) -> 
     return _call(device, {"schema": REQUEST_SCHEMA, **wanted}, password)
 
 
-def look(device: Device) -> Installed:
-    """Return the releases and the service of a device. Raises EdgeVisionError, RemoteUnreachable."""
-    return read_installed(device.program("probe", {"only": "installed"}))
+def look(device: Device, loop: Loop = UNNAMED) -> Installed:
+    """Return the releases and the service of a loop of a device. Raises EdgeVisionError, RemoteUnreachable."""
+    return read_installed(device.program("probe", {"only": "installed", "loop": loop.name}))
 
 
 def device_user(device: Device) -> str:
@@ -236,6 +240,7 @@ def _upload(
         "within_s": options.within_s,
         "min_fps": options.min_fps,
         "share": options.share,
+        "loop": options.package.loop.name,
     }
     return sent, request
 

@@ -10,6 +10,7 @@ from edgevision.errors import EdgeVisionError
 
 from ..installer.archive.manifest import Manifest, parse_value
 from ..installer.base.errors import Refused
+from ..installer.base.loop import is_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ class Installed:
     outcome: Mapping[str, Any] | None = None
     updating: bool = False
     """Whether an update runs."""
+    loops: tuple[str, ...] = ()
+    """Names of the device's loops that have one."""
 
     @property
     def active(self) -> bool:
@@ -163,6 +166,7 @@ def read_installed(value: Mapping[str, Any]) -> Installed:
         update_status=_object(update["status"]),
         outcome=_object(update["outcome"]),
         updating=update["service"].get("ActiveState") in ("active", "activating", "deactivating"),
+        loops=tuple(name for name in map(str, value.get("loops", ())) if is_name(name)),
     )
 
 

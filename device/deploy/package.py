@@ -36,8 +36,10 @@ from ..installer.archive.manifest import (
 )
 from ..installer.archive.verify import read
 from ..installer.base.errors import Refused
+from ..installer.base.loop import UNNAMED, Loop
 from ..loop import config_file
 from ..service.fitness import check_config
+from ..service.places import Places
 from .device_info import DeviceInfo, Installed
 
 log = Log("edgevision.deploy")
@@ -78,6 +80,8 @@ class PackageOptions:
     wheels: Path | None = None
     own: Mapping[str, Any] = field(default_factory=dict)
     """Options of this one device, by field name, which override all others."""
+    loop: Loop = UNNAMED
+    """Loop to update."""
 
     @property
     def is_bundle(self) -> bool:
@@ -100,7 +104,9 @@ def package(wish: PackageOptions, device: DeviceInfo) -> Package:
     if _only_model(wish, device.installed):
         return _of_model(wish, model, device.installed)
     target = Target(device.system.python, device.system.arch)
-    options = BundleOptions(wish.source, target, wish.config, wish.camera, wish.own, wish.wheels, sign=wish.sign)
+    options = BundleOptions(
+        wish.source, target, wish.config, wish.camera, wish.own, wish.wheels, sign=wish.sign, loop=wish.loop
+    )
     if not wish.full and (made := _of_model_and_options(options, model, device.installed)) is not None:
         return made
     found = contents(options)
@@ -145,7 +151,7 @@ def _of_model_and_options(wish: BundleOptions, model: bytes, installed: Installe
         require_libraries(options, manifest)
     except BadInput:
         return None
-    new = {MODEL: model, **configuration(options, wish.target)}
+    new = {MODEL: model, **configuration(options, wish.target, wish.loop)}
     entries = {name: Entry(len(data), hashlib.sha256(data).hexdigest()) for name, data in new.items()}
     kept = {name: entry for name, entry in manifest.files.items() if name != SECOND_MODEL}
     files = dict(sorted((kept | entries).items()))
@@ -165,6 +171,10 @@ def _of_bundle(path: Path, wish: PackageOptions, known: Set[str]) -> Package:
             raise BadInput(f"{path}: {error}") from None
         found = {name: (folder / name).read_bytes() for name in (MANIFEST, *checked.manifest.files)}
     manifest, installer = checked.manifest, found[INSTALLER]
+    if manifest.loop != wish.loop:
+        raise BadInput(
+            f"{path} is a bundle for {manifest.loop.service}, not for {wish.loop.service}; {_right(manifest.loop)}"
+        )
     if wish.own:
         if checked.signed and wish.sign is None:
             raise BadInput(f"{path} is signed, and options of a device change it; give --sign KEY to sign it again")
@@ -185,13 +195,18 @@ def _with_options(
 ) -> tuple[Manifest, dict[str, bytes]]:
     """Return manifest and files of a bundle with the options of one device on top of its own. Raises BadInput."""
     options = config_file.merged([bundled_options(found[CONFIG]), own])
-    check_config(options, path)
+    check_config(options, path, Places(manifest.loop).state)
     require_libraries(options, manifest)
-    changed = configuration(options, Target(manifest.python, manifest.arch))
+    changed = configuration(options, Target(manifest.python, manifest.arch), manifest.loop)
     entries = {name: Entry(len(data), hashlib.sha256(data).hexdigest()) for name, data in changed.items()}
     files = dict(sorted({**manifest.files, **entries}.items()))
     name = manifest.id.rpartition("-")[0]
     return replace(manifest, id=release_id(name, files), files=files), {**found, **changed}
+
+
+def _right(loop: Loop) -> str:
+    """Return what to do with a bundle for a loop."""
+    return "leave out --name" if loop.name is None else f"give --name {loop.name}"
 
 
 def _missing(manifest: Manifest, files: Mapping[str, bytes], known: Set[str]) -> dict[str, bytes]:

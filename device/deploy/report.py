@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from edgevision.reporting.terminal import table
 
+from ..installer.base.loop import UNNAMED, Loop
 from .deploy import Plan, Progress
 from .device_info import Installed
 from .preflight import Check
@@ -60,11 +62,17 @@ def plan_json(host: str, wish: Plan) -> dict[str, Any]:
     }
 
 
-def status_json(host: str, found: Installed) -> dict[str, Any]:
-    """Return the state of a device as JSON values."""
+def status_json(
+    host: str, found: Installed, loop: Loop = UNNAMED, others: Mapping[Loop, Installed] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the state of a loop of a device as JSON values; ``others``: the loops with names, where all are shown."""
+    loops = [_loop_json(one, state) for one, state in others.items()]
+    return {"schema": STATUS_SCHEMA, "host": host, **_loop_json(loop, found), "loops": loops}
+
+
+def _loop_json(loop: Loop, found: Installed) -> dict[str, Any]:
     return {
-        "schema": STATUS_SCHEMA,
-        "host": host,
+        "name": loop.name,
         "current": found.current,
         "previous": found.previous,
         "state": found.state,
@@ -103,6 +111,14 @@ def status_lines(found: Installed) -> list[str]:
         lines.append(f"failed starts in a row: {found.attempts}")
     if found.previous:
         lines.append(f"previous: {found.previous}")
+    return lines
+
+
+def all_lines(found: Mapping[Loop, Installed]) -> list[str]:
+    """Return the state of several loops as lines of text, each below its name."""
+    lines = []
+    for loop, state in found.items():
+        lines += [f"{loop.service}:", *(f"  {line}" for line in status_lines(state))]
     return lines
 
 

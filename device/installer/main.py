@@ -21,7 +21,7 @@ from .boot.boot_partition import FOLDER
 from .boot.first_boot import first_boot, started_by_card
 from .boot.second_boot import setup
 from .boot.setup_unit import NAME, UNITS
-from .manager import VERBS, manage
+from .manager import is_call, manage
 from .release.first_answer import NotRunning
 from .release.install import InstallOptions, install
 from .removal import remove
@@ -30,8 +30,8 @@ from .removal import remove
 def main(argv: list[str] | None = None) -> int:
     """Return the exit code: 0 installed, 1 refused or failed, 2 usage error, 130 Ctrl-C, 143 SIGTERM."""
     arguments = sys.argv[1:] if argv is None else argv
-    if len(arguments) == 1 and arguments[0] in VERBS:
-        return manage(arguments[0])
+    if is_call(arguments):
+        return manage(*arguments)
     parser = _parser()
     given = parser.parse_args(argv)
     _show_log(given.verbose)

@@ -14,12 +14,11 @@ from .base.atomic_files import read_text
 from .base.commands import BOOTED, run
 from .base.errors import Refused
 from .base.inside import inside
+from .base.loop import PREFIX, UNITS, loop_of_unit
 from .base.status import Status
 from .release import state as states
 from .release.install import alone
-from .release.loop import PREFIX, loop_of_unit
 from .release.release_files import package_of
-from .release.service import UNITS
 from .release.switch import HOME, release_folder
 from .remote import sudoers
 

@@ -12,7 +12,7 @@ from edgevision.errors import EdgeVisionError
 from edgevision.files import strict_json
 from edgevision.input_file import read_file
 
-from ..installer.release.loop import VARIABLE, Loop
+from ..installer.base.loop import VARIABLE, Loop
 from ..telemetry.release_status import ReleaseStatus
 
 FILE = "state.json"

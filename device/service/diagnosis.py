@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from edgevision.errors import EdgeVisionError
 from edgevision.files.url_secrets import masked
 
 from ..doctor.result import Check, Section
-from ..installer.release.loop import Loop
-from .loops import camera, conflict, installed_loops, listening, options_of
+from ..installer.base.conflicts import Claims
+from ..installer.base.loop import Loop
+from .loops import claims, installed_loops, options_of
 
 
 def section(root: Path = Path("/")) -> Section | None:
@@ -19,11 +19,11 @@ def section(root: Path = Path("/")) -> Section | None:
     loops = installed_loops(root)
     if len(loops) < 2:
         return None
-    read: dict[Loop, Mapping[str, Any]] = {}
+    read: dict[Loop, Claims] = {}
     checks = []
     for loop in loops:
         try:
-            read[loop] = options_of(root, loop)
+            read[loop] = claims(options_of(root, loop))
         except (EdgeVisionError, OSError) as error:
             checks.append(Check(loop.service, None, f"its configuration cannot be read: {error}", needed=False))
             continue
@@ -31,14 +31,14 @@ def section(root: Path = Path("/")) -> Section | None:
     return Section("Loops", tuple(checks))
 
 
-def _check(loop: Loop, read: Mapping[Loop, Mapping[str, Any]]) -> Check:
+def _check(loop: Loop, read: Mapping[Loop, Claims]) -> Check:
     """Return whether a loop can run beside those before it."""
     mine = read[loop]
     for other, theirs in read.items():
-        wrong = None if other == loop else conflict(mine, theirs, other)
+        wrong = None if other == loop else mine.conflict(theirs, other.service)
         if wrong is not None:
             return Check(
                 loop.service, False, wrong, fix=f"edit its configuration, then: systemctl restart {loop.service}"
             )
-    ports = "".join(f", port {one.port} ({one.what})" for one in listening(mine))
-    return Check(loop.service, True, f"camera {masked(camera(mine))}{ports}")
+    ports = "".join(f", port {one.port} ({one.what})" for one in mine.listening)
+    return Check(loop.service, True, f"camera {masked(mine.camera)}{ports}")

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from edgevision.errors import UsageError
 
 from ..installer.base.errors import Refused
-from ..installer.release.loop import UNITS, UNNAMED, Loop, named
+from ..installer.base.loop import UNITS, UNNAMED, Loop, named
 
 ROOT = PurePosixPath("/")
 

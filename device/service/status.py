@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..installer.release.loop import Loop
+from ..installer.base.loop import Loop
 from ..installer.release.service_state import HOW
-from .systemctl import Manager, option
+from .systemctl import Manager
 
 SCHEMA = "edgevision.service/1"
 LOOKED_AT = 500
@@ -68,7 +68,7 @@ class Status:
     def describe(self) -> list[str]:
         """Return the status as lines of text."""
         if not self.installed:
-            command = f"sudo edgevision service install MODEL --camera 0{option(Loop(self.name))}"
+            command = f"sudo edgevision service install MODEL --camera 0{Loop(self.name).option}"
             return [f"not installed; to install it: {command}"]
         since = f" since {self.since}" if self.since else ""
         lines = [f"{self.state}{since}" + ("" if self.enabled else "; not started at boot")]

@@ -14,7 +14,7 @@ from edgevision import children
 from edgevision.errors import EdgeVisionError, MissingDependency
 from edgevision.log import Log
 
-from ..installer.release.loop import UNNAMED, Loop
+from ..installer.base.loop import UNNAMED, Loop
 
 log = Log("edgevision.service")
 TIMEOUT_S = 900.0
@@ -64,7 +64,7 @@ class Manager:
         if answer.code != 0:
             last = self.messages(1)
             said = f": {last[-1].removeprefix('edgevision: error: ')}" if last else ""
-            logs = f"edgevision service logs{option(self.loop)}"
+            logs = f"edgevision service logs{self.loop.option}"
             raise EdgeVisionError(f"the service did not start{said}; see {logs}")
 
     def stop(self) -> None:
@@ -103,11 +103,6 @@ class Manager:
             reason = next(iter(answer.errors.strip().splitlines()), f"exit status {answer.code}")
             raise EdgeVisionError(f"{' '.join(command[:2])} failed: {reason}")
         return answer.text
-
-
-def option(loop: Loop) -> str:
-    """Return the option that names a loop on the command line, after a space; empty for the loop without a name."""
-    return "" if loop.name is None else f" --name {loop.name}"
 
 
 def require_package(python: str, run: Run = run_command) -> None:

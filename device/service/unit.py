@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from ..installer.release.loop import UNNAMED, VARIABLE, Loop
+from ..installer.base.loop import UNNAMED, VARIABLE, Loop
 from .access import Access
 from .places import UNNAMED_PLACES, Places
 from .unit_values import argument, bound_path, credential_path, program, user
@@ -165,10 +165,11 @@ def _managed(plan: UnitPlan) -> list[str]:
     if plan.manager is None:
         return []
     call = f"-+{MANAGER_PYTHON} -I {argument(plan.manager)}"
+    name = "" if plan.loop.name is None else f" {plan.loop.name}"
     return [
-        f"ExecStartPre={call} before-start",
-        f"ExecStartPost={call} ready",
-        f"ExecStopPost={call} ended",
+        f"ExecStartPre={call} before-start{name}",
+        f"ExecStartPost={call} ready{name}",
+        f"ExecStopPost={call} ended{name}",
     ]
 
 

@@ -95,8 +95,18 @@ def system() -> dict[str, object]:
     }
 
 
-def installed() -> dict[str, object]:
-    """Describe the releases and the service."""
+def loops() -> list[str]:
+    """Return the names of the loops that have releases, without the one that has no name."""
+    try:
+        return sorted(path.name for path in (HOME / "loops").iterdir())
+    except OSError:
+        return []
+
+
+def installed(name: object) -> dict[str, object]:
+    """Describe the releases and the service of a loop; the names follow installer/base/loop.py."""
+    home = HOME if name is None else HOME / "loops" / str(name)
+    unit, slug = ("edgevision", "edgevision") if name is None else (f"edgevision@{name}", f"edgevision-{name}")
     service = (
         "ActiveState",
         "SubState",
@@ -110,9 +120,9 @@ def installed() -> dict[str, object]:
     update = properties("edgevision-update.service", "ActiveState", "NRestarts", "LoadState")
     updating = update.get("ActiveState") in ("active", "activating")  # it is asked every second then
     return {
-        "current": os.path.basename(os.readlink(HOME / "current")) if (HOME / "current").is_symlink() else None,
-        "state": parsed(HOME / "state.json"),
-        "manifest": parsed(HOME / "current/manifest.json"),
+        "current": os.path.basename(os.readlink(home / "current")) if (home / "current").is_symlink() else None,
+        "state": parsed(home / "state.json"),
+        "manifest": parsed(home / "current/manifest.json"),
         "manager": (HOME / "manager.pyz").is_file(),
         "wheels": sorted(listed(HOME / "wheels")),
         "releases": {
@@ -122,11 +132,12 @@ def installed() -> dict[str, object]:
         },
         "keys": sorted(listed(Path("/etc/edgevision/keys"))),
         "newest": text(HOME / "newest").strip(),
-        "service": properties("edgevision.service", *service),
-        "health": None if updating else health(),
+        "service": properties(f"{unit}.service", *service),
+        "health": None if updating else health(name, slug),
         "temperature_c": temperature_c(),
-        "metrics": metrics(),
-        "card_options": Path("/etc/systemd/system/edgevision.service.d/device.conf").is_file(),
+        "metrics": metrics(name, home),
+        "card_options": name is None and Path("/etc/systemd/system/edgevision.service.d/device.conf").is_file(),
+        "loops": loops(),
         "update": {
             "status": parsed(HOME / "update/status.json"),
             "outcome": parsed(HOME / "update/outcome.json"),
@@ -135,13 +146,13 @@ def installed() -> dict[str, object]:
     }
 
 
-def health() -> object:
+def health(name: object, slug: str) -> object:
     """Return health.json; only root can read its folder (systemd.exec(5), DynamicUser=), so that others ask the manager."""
-    found = parsed(Path("/run/edgevision/health.json"))
+    found = parsed(Path("/run", slug, "health.json"))
     manager = HOME / "manager.pyz"
     if found is not None or os.geteuid() == 0 or not manager.is_file():
         return found
-    request = json.dumps({"schema": "edgevision.request/1", "verb": "health"})
+    request = json.dumps({"schema": "edgevision.request/1", "verb": "health", "loop": name})
     try:
         answer = json.loads(output("sudo", "-n", "/usr/bin/python3", "-I", str(manager), "remote", given=request))
     except ValueError:
@@ -155,16 +166,14 @@ def temperature_c() -> float | None:
     return int(raw) / 1000 if raw.lstrip("-").isdecimal() else None
 
 
-def metrics() -> list[str]:
+def metrics(name: object, home: Path) -> list[str]:
     """Return the specs of the metrics outputs, such as metrics:0.0.0.0:9100; empty if the configuration cannot be read."""
     try:
         import tomllib
     except ImportError:  # Python 3.10 and older, for which there are no bundles
         return []
-    for path in (
-        Path("/etc/edgevision/run.toml"),
-        HOME / "current/run.toml",
-    ):  # the device's own outputs replace the others
+    own = [Path("/etc/edgevision/run.toml")] if name is None else []
+    for path in (*own, home / "current/run.toml"):  # the device's own outputs replace the others
         try:
             outputs = tomllib.loads(text(path)).get("outputs")
         except ValueError:
@@ -177,8 +186,9 @@ def metrics() -> list[str]:
 
 def main(argument: dict[str, object]) -> dict[str, object]:
     """Return what was asked for: everything, or only the progress of an update."""
+    name = argument.get("loop")
     if argument.get("only") == "installed":
-        return installed()
+        return installed(name)
     folder = Path.home() / ".cache/edgevision/upload"
     sudo = os.geteuid() == 0 or bool(output("sudo", "-n", "true") or output("sudo", "-n", "-l"))
-    return {"system": system(), "installed": installed(), "uploads": listed(folder), "sudo": sudo}
+    return {"system": system(), "installed": installed(name), "uploads": listed(folder), "sudo": sudo}

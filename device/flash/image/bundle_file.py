@@ -14,6 +14,7 @@ from ...installer.archive.manifest import CONFIG, MAX_BYTES, Manifest
 from ...installer.archive.tar_reader import Packed
 from ...installer.archive.verify import Checked, read_stream
 from ...installer.base.errors import Refused
+from ...installer.base.loop import UNNAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
     content = read_file(path, "bundle", MAX_BYTES)
     try:
         found = check(content, keys)
+        if found.manifest.loop != UNNAMED:
+            raise Refused(
+                f"a bundle for {found.manifest.loop.service}; an SD card starts with the loop without a name: "
+                "build the bundle without --name, and deploy this one later"
+            )
         return BundleFile(content, found.manifest, _one(content, CONFIG))
     except Refused as error:
         raise BadInput(f"{path}: {error}") from None

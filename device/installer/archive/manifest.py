@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..base import strict_json
 from ..base.errors import Refused
+from ..base.loop import UNNAMED, Loop, loop_of_unit
 
 SCHEMA = "edgevision.bundle/1"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
-MODEL, CONFIG, UNIT, INSTALLER = "model.tflite", "run.toml", "edgevision.service", "install.pyz"
+MODEL, CONFIG, INSTALLER = "model.tflite", "run.toml", "install.pyz"
+UNIT = UNNAMED.unit
+"""The unit of the loop without a name. A bundle belongs to the loop whose unit it holds, and the name is signed with it."""
 SECOND_MODEL = "then.tflite"
 """Classifier of the objects that the model finds, if the configuration has one."""
 NEEDED = (CONFIG, INSTALLER, MODEL, UNIT)
+"""Files of every bundle; that for a loop with a name has another unit."""
 WHEELS = "wheels/"
 MAX_MANIFEST = 2**20
 MAX_FILES = 1000
@@ -26,7 +30,7 @@ MAX_BYTES = 512 * 2**20
 """Largest total size of all files in bytes: five times the size limit of a bundle."""
 MAX_NUMBER = 2**53 - 1
 """Largest release number: what every JSON reader keeps exactly."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9][A-Za-z0-9._+-]*)?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*(/[A-Za-z0-9][A-Za-z0-9._+-]*)?")
 RELEASE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}-[0-9a-f]{12}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -60,6 +64,11 @@ class Manifest:
     def total(self) -> int:
         """Total size of all files in bytes."""
         return sum(entry.bytes for entry in self.files.values())
+
+    @property
+    def loop(self) -> Loop:
+        """The loop that it is for."""
+        return _loops(self.files)[0]
 
     @property
     def wheels(self) -> list[str]:
@@ -131,12 +140,20 @@ def _files(value: Any) -> dict[str, Entry]:
     files = {check_name(name): _entry(name, entry) for name, entry in value.items()}
     if list(files) != sorted(files) or {MANIFEST, SIGNATURE} & set(files):
         raise Refused(f"{MANIFEST} must list the files in sorted order, without itself and its signature")
-    missing = [name for name in NEEDED if name not in files]
+    found = _loops(files)
+    missing = [name for name in NEEDED if name not in files and not (name == UNIT and found)]
+    if len(found) > 1:
+        raise Refused(f"{MANIFEST} lists the units of more than one loop")
     if missing:
         raise Refused(f"{MANIFEST} does not list {', '.join(missing)}")
     if sum(entry.bytes for entry in files.values()) > MAX_BYTES:
         raise Refused(f"the bundle unpacks to more than {MAX_BYTES // 2**20} MiB")
     return files
+
+
+def _loops(files: Iterable[str]) -> list[Loop]:
+    """Return the loops whose units are among the files."""
+    return [loop for name in files if (loop := loop_of_unit(name)) is not None]
 
 
 def _entry(name: str, value: Any) -> Entry:

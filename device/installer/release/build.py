@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..archive.manifest import CONFIG, MANIFEST, MODEL, SECOND_MODEL, UNIT, Manifest
+from ..archive.manifest import CONFIG, MANIFEST, MODEL, SECOND_MODEL, Manifest
 from ..archive.requirements import check_room
 from ..archive.verify import read
 from ..base.atomic_files import place
@@ -77,7 +77,7 @@ def _unpack(
         raise Refused("the bundle changed while it was being read; start the installation again")
     for path in folder.rglob("*"):
         if path.is_file():
-            path.chmod(0o600 if path.name == CONFIG and is_credential(folder / UNIT, CONFIG) else 0o644)
+            path.chmod(0o600 if path.name == CONFIG and is_credential(folder / manifest.loop.unit, CONFIG) else 0o644)
 
 
 def _renew_environment(manifest: Manifest, release: Path, unpacked: Path, status: Status) -> None:

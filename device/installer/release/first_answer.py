@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 
-from ..archive.manifest import UNIT
+from ..base.loop import UNNAMED, Loop
 from .service_state import Ask, ask_system, journal, last_words
 
 READY_S = 300
@@ -30,15 +30,17 @@ class Starter:
         ask: Ask | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        loop: Loop = UNNAMED,
     ) -> None:
         """Prepare the commands; ``now``: monotonic clock in seconds."""
+        self._loop = loop
         self._ask = ask or ask_system
         self._now, self._sleep = now, sleep
 
     def start(self) -> None:
         """Start or restart the service and wait for READY=1. Raises NotRunning, Refused, OSError."""
         self._ask(("systemctl", "daemon-reload"))
-        self._ask(("systemctl", "--no-block", "restart", UNIT))
+        self._ask(("systemctl", "--no-block", "restart", self._loop.unit))
         end = self._now() + READY_S
         self._sleep(POLL_S)
         while (state := self._shown("ActiveState")) != "active":
@@ -52,7 +54,7 @@ class Starter:
         """Return the first prediction since the service start; None if not in the journal. Raises Refused, OSError."""
         end = self._now() + ANSWER_S
         while True:
-            for line in journal(self._ask, f"_SYSTEMD_INVOCATION_ID={self._shown('InvocationID')}"):
+            for line in journal(self._ask, f"_SYSTEMD_INVOCATION_ID={self._shown('InvocationID')}", loop=self._loop):
                 found = _LINE.fullmatch(line)
                 if found:
                     return found["seen"]
@@ -61,8 +63,8 @@ class Starter:
             self._sleep(POLL_S)
 
     def _shown(self, name: str) -> str:
-        return self._ask(("systemctl", "show", "--value", f"--property={name}", UNIT)).strip()
+        return self._ask(("systemctl", "show", "--value", f"--property={name}", self._loop.unit)).strip()
 
     def _last_words(self) -> str:
-        words = last_words(self._ask)
+        words = last_words(self._ask, self._loop)
         return f": {words}" if words else ""

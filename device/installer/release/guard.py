@@ -15,42 +15,41 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..archive.manifest import UNIT
 from ..base.commands import BOOTED, run
 from ..base.inside import inside
+from ..base.loop import UNNAMED, Loop
 from . import state as states
 from .health import read_health
 from .state import MAX_ATTEMPTS, ReleaseState
-from .switch import HOME, boot_id, change
+from .switch import boot_id, change
 
 log = logging.getLogger("edgevision.installer")
 Systemctl = Callable[[Sequence[str]], str]
 
 
-def before_start(root: Path, systemctl: Systemctl | None = None) -> str:
+def before_start(root: Path, systemctl: Systemctl | None = None, loop: Loop = UNNAMED) -> str:
     """Count a start and decide which release starts; return what was decided, or nothing. Raises Refused, OSError."""
     systemctl = systemctl or _systemctl
-    if states.load(inside(root, HOME)).current is None:
+    if states.load(inside(root, loop.home)).current is None:
         return ""
-    done = change(root, _decided)
+    done = change(root, _decided, loop)
     if done.after.state == "stopped":
-        systemctl(("--no-block", "stop", UNIT))
+        systemctl(("--no-block", "stop", loop.unit))
         return f"stopped: {done.after.reason}"
     if done.unit_changed:
         # systemd has loaded the other release's unit for this start; the restart takes its place.
         systemctl(("daemon-reload",))
-        systemctl(("--no-block", "restart", UNIT))
+        systemctl(("--no-block", "restart", loop.unit))
     return done.after.reason if done.after.current != done.before.current else ""
 
 
-def ready(root: Path) -> None:
+def ready(root: Path, loop: Loop = UNNAMED) -> None:
     """Note that the service is ready. Raises Refused, OSError."""
-    home = inside(root, HOME)
-    if states.load(home).attempts:
-        change(root, lambda state: replace(state, attempts=0))
+    if states.load(inside(root, loop.home)).attempts:
+        change(root, lambda state: replace(state, attempts=0), loop)
 
 
-def ended(root: Path, environment: Mapping[str, str], runtime: Path) -> None:
+def ended(root: Path, environment: Mapping[str, str], runtime: Path, loop: Loop = UNNAMED) -> None:
     """Take an attempt back that says nothing about the release: it was stopped, or there was no camera.
 
     ``environment``: SERVICE_RESULT of systemd.exec(5). ``runtime``: folder of health.json. Raises Refused, OSError.
@@ -58,8 +57,8 @@ def ended(root: Path, environment: Mapping[str, str], runtime: Path) -> None:
     health = read_health(runtime)
     asked = environment.get("SERVICE_RESULT") == "success"
     blameless = asked or (health is not None and health.waiting_for is not None)
-    if blameless and states.load(inside(root, HOME)).attempts:
-        change(root, lambda state: replace(state, attempts=max(0, state.attempts - 1)))
+    if blameless and states.load(inside(root, loop.home)).attempts:
+        change(root, lambda state: replace(state, attempts=max(0, state.attempts - 1)), loop)
 
 
 def _decided(state: ReleaseState) -> ReleaseState:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..base import strict_json
+from ..base.loop import UNNAMED
 from ..base.regular_files import read_bytes
 
-RUNTIME = Path("/run/edgevision")
+RUNTIME = UNNAMED.runtime
 FILE = "health.json"
 SCHEMA = "edgevision.health/1"
 MAX_BYTES = 4096

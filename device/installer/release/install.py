@@ -26,13 +26,16 @@ from ..archive.verify import Checked, read
 from ..base.atomic_files import place
 from ..base.errors import Refused
 from ..base.inside import inside
+from ..base.loop import UNNAMED, Loop
 from ..base.status import Status
 from . import known_files, newest
+from . import state as states
 from .build import build, prove, repair
+from .other_loops import refuse_conflict
 from .release_files import DONE, damage, note_package
 from .service import place_service
 from .state import ReleaseState, Stage, linked
-from .switch import CURRENT, HOME, RELEASES, Switched, boot_id, change, release_folder
+from .switch import CURRENT, HOME, RELEASES, Switched, boot_id, change, loops, release_folder
 
 log = logging.getLogger("edgevision.installer")
 MANAGER = "manager.pyz"
@@ -85,6 +88,9 @@ class Staged:
     number: int | None
     """Release number; None: it is not signed."""
 
+    loop: Loop
+    """Loop that it belongs to."""
+
     @property
     def name(self) -> str:
         """Name of the release."""
@@ -97,30 +103,35 @@ def install(wish: InstallOptions, status: Status) -> Installed:
         if wish.package is not None:
             note_package(release.folder, wish.package)
         switch(release, "confirmed", status)
-        finish(wish.root, release.folder, release.number)
+        finish(wish.root, release.folder, release.number, release.loop)
         status.step("service", "installing the service")
-        started = place_service(wish.root, release.folder, wish.start)
+        started = place_service(wish.root, release.folder, wish.start, release.loop)
     return Installed(release.folder, started)
 
 
 @contextmanager
-def staged(wish: InstallOptions, status: Status) -> Iterator[Staged]:
-    """Verify the bundle and build the release, while no other installer runs. Raises Refused, OSError."""
+def staged(wish: InstallOptions, status: Status, loop: Loop | None = None) -> Iterator[Staged]:
+    """Verify the bundle and build the release, while no other installer runs. Raises Refused, OSError.
+
+    ``loop``: the loop that the bundle has to be for; None: any.
+    """
     new_keys = trusted_keys.additions(wish.root, wish.trust)
     home = inside(wish.root, HOME)
     home.mkdir(parents=True, exist_ok=True)
     with alone(home):
-        _check_link(home)
         status.step("check", f"reading {wish.bundle}")
         keys = trusted_keys.read_keys(wish.root).required(wish.trust)
         checked = read(wish.bundle, keys, store=known_files.known(wish.root))
         status.step("check", _told(checked), checked.manifest.id)
+        _check_loop(wish.root, checked.manifest, loop)
         newest.refuse_older(home, checked, wish.allow_older)
         check_fits(checked.manifest)
         release = release_folder(wish.root, checked.manifest.id)
-        log.info("%d trusted keys; current release: %s", len(keys), linked(home) or "none")
+        mine = checked.manifest.loop
+        log.info("%d trusted keys; %s: %s", len(keys), mine.service, linked(inside(wish.root, mine.home)) or "none")
         _make(wish, keys, checked.manifest, release, status)
-        yield Staged(wish.root, release, new_keys, newest.number_of(checked))
+        refuse_conflict(wish.root, mine, release)
+        yield Staged(wish.root, release, new_keys, newest.number_of(checked), mine)
 
 
 def switch(release: Staged, stage: Stage, status: Status, floor_fps: float | None = None) -> Switched:
@@ -132,27 +143,42 @@ def switch(release: Staged, stage: Stage, status: Status, floor_fps: float | Non
         new = state.switched(release.name, stage, boot_id())
         return new if stage == "confirmed" else replace(new, floor_fps=floor_fps, number=release.number)
 
-    return change(release.root, other)
+    return change(release.root, other, release.loop)
 
 
-def finish(root: Path, release: Path, number: int | None) -> None:
+def finish(root: Path, release: Path, number: int | None, loop: Loop = UNNAMED) -> None:
     """Finish a switch that stays: remember the number, keep the manager, remove old releases. Raises Refused, OSError."""
     home = inside(root, HOME)
     newest.remember(home, number)
     place(home / MANAGER, (release / INSTALLER).read_bytes(), 0o755)
-    prune(root)
+    prune(root, loop)
 
 
-def prune(root: Path) -> list[str]:
-    """Remove all releases except the current and the previous one, and return their names. Raises Refused, OSError."""
+def prune(root: Path, loop: Loop = UNNAMED) -> list[str]:
+    """Remove all releases except the current and the previous one of each loop, and return their names.
+
+    ``loop``: the loop that was changed. Raises Refused, OSError.
+    """
     releases = inside(root, HOME / RELEASES)
-    state = change(root, lambda state: state).after
-    gone = [one for one in _releases(releases) if one.name not in (state.current, state.previous)]
+    others = [states.load(inside(root, one.home)) for one in loops(root) if one != loop]
+    kept = {name for one in (change(root, _same, loop).after, *others) for name in (one.current, one.previous)}
+    gone = [one for one in _releases(releases) if one.name not in kept]
     for folder in gone:
         log.info("removing the old release %s", folder.name)
         _remove(folder)
     known_files.prune(root, [one for one in _releases(releases) if one not in gone])
     return [folder.name for folder in gone]
+
+
+def _same(state: ReleaseState) -> ReleaseState:
+    return state
+
+
+def _check_loop(root: Path, manifest: Manifest, wanted: Loop | None) -> None:
+    """Refuse a bundle for another loop, and early a link that cannot be replaced. Raises Refused."""
+    if wanted is not None and manifest.loop != wanted:
+        raise Refused(f"the bundle is for {manifest.loop.service}, and the request is for {wanted.service}")
+    _check_link(inside(root, manifest.loop.home))
 
 
 def _make(wish: InstallOptions, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:

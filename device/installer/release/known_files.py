@@ -14,7 +14,7 @@ from ..archive.manifest import MANIFEST, WHEELS, Entry, Manifest, parse
 from ..base.errors import Refused
 from ..base.inside import inside
 from ..base.regular_files import read_bytes
-from .switch import CURRENT, HOME
+from .switch import CURRENT, HOME, loops
 
 STORE = "wheels"
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -56,8 +56,13 @@ def _stored(root: Path) -> dict[str, Path]:
 
 
 def _current_files(root: Path) -> dict[str, Path]:
-    release = inside(root, HOME / CURRENT)
-    return {entry.sha256: release / name for name, entry in _files(release).items() if not name.startswith(WHEELS)}
+    releases = [inside(root, loop.home / CURRENT) for loop in loops(root)]
+    return {
+        entry.sha256: release / name
+        for release in releases
+        for name, entry in _files(release).items()
+        if not name.startswith(WHEELS)
+    }
 
 
 def _wheels(release: Path) -> dict[str, Entry]:

@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..archive.manifest import UNIT
 from ..base.atomic_files import place_link, place_text, read_text
 from ..base.commands import BOOTED, run
 from ..base.inside import inside
+from ..base.loop import UNITS, UNNAMED, Loop
 
-UNITS = Path("etc/systemd/system")
 GROUPS = "SupplementaryGroups="
 
 
-def place_service(root: Path, release: Path, start: bool) -> bool:
+def place_service(root: Path, release: Path, start: bool, loop: Loop = UNNAMED) -> bool:
     """Write and enable the unit and, if systemd runs this root, start it; return whether it did. Raises Refused."""
-    text = with_existing_groups(root, (release / UNIT).read_text(encoding="utf-8"))
-    place_text(inside(root, UNITS / UNIT, follow=False), text)
-    link = inside(root, UNITS / "multi-user.target.wants" / UNIT, follow=False)
-    place_link(link, f"../{UNIT}")
+    text = with_existing_groups(root, (release / loop.unit).read_text(encoding="utf-8"))
+    place_text(inside(root, UNITS / loop.unit, follow=False), text)
+    link = inside(root, UNITS / "multi-user.target.wants" / loop.unit, follow=False)
+    place_link(link, f"../{loop.unit}")
     os.sync()
     if not start or root != Path("/") or not BOOTED.exists():
         return False
     run(["systemctl", "daemon-reload"], "systemctl daemon-reload", release)
-    run(["systemctl", "restart", UNIT], "starting the service (see journalctl -u edgevision)", release)
+    run(["systemctl", "restart", loop.unit], f"starting the service (see journalctl -u {loop.service})", release)
     return True
 
 

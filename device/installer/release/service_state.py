@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..archive.manifest import UNIT
 from ..base.commands import run
 from ..base.errors import Refused
+from ..base.loop import UNNAMED, Loop
 
 Ask = Callable[[Sequence[str]], str]
 """Runs a command and returns its output. Raises Refused, OSError."""
@@ -51,9 +51,9 @@ class ServiceState:
         return HOW.get(self.result, "was restarted by systemd" if self.result in ("success", "") else self.result)
 
 
-def look(ask: Ask) -> ServiceState:
+def look(ask: Ask, loop: Loop = UNNAMED) -> ServiceState:
     """Ask systemd. Raises Refused, OSError."""
-    text = ask(("systemctl", "show", f"--property={','.join(FIELDS)}", UNIT))
+    text = ask(("systemctl", "show", f"--property={','.join(FIELDS)}", loop.unit))
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     return ServiceState(
         values.get("ActiveState", ""),
@@ -63,26 +63,26 @@ def look(ask: Ask) -> ServiceState:
     )
 
 
-def last_words(ask: Ask) -> str:
+def last_words(ask: Ask, loop: Loop = UNNAMED) -> str:
     """Return the last line that the service wrote; empty if there is none."""
-    return next(iter(reversed(tail(ask, 1))), "").removeprefix(PREFIX)
+    return next(iter(reversed(tail(ask, 1, loop=loop))), "").removeprefix(PREFIX)
 
 
-def tail(ask: Ask, lines: int, since: float = 0.0) -> list[str]:
+def tail(ask: Ask, lines: int, since: float = 0.0, loop: Loop = UNNAMED) -> list[str]:
     """Return the last lines that the service wrote in this boot, oldest first; none if the journal cannot be read.
 
     ``since``: only lines from then on, in seconds since 1970.
     """
     try:
-        said = journal(ask, f"--since=@{since:.3f}", "_TRANSPORT=stdout")
+        said = journal(ask, f"--since=@{since:.3f}", "_TRANSPORT=stdout", loop=loop)
     except (Refused, OSError):
         return []
     return [line for line in said if line.strip()][-lines:]
 
 
-def journal(ask: Ask, *more: str) -> list[str]:
+def journal(ask: Ask, *more: str, loop: Loop = UNNAMED) -> list[str]:
     """Return the unit's lines of this boot. ``more``: options and fields of journalctl(1). Raises Refused, OSError."""
-    command = ("journalctl", "--no-pager", "--quiet", "--output=cat", "--boot", f"--unit={UNIT}", *more)
+    command = ("journalctl", "--no-pager", "--quiet", "--output=cat", "--boot", f"--unit={loop.unit}", *more)
     return ask(command).splitlines()
 
 

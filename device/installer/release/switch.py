@@ -13,19 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..archive.manifest import UNIT
 from ..base.atomic_files import place_link, place_text
 from ..base.errors import Refused
 from ..base.inside import inside
+from ..base.loop import UNITS, UNNAMED, Loop, is_name
 from ..base.regular_files import read_bytes
 from ..base.status import BOOT_ID
 from . import state as states
 from .release_files import DONE
-from .service import UNITS, with_existing_groups
+from .service import with_existing_groups
 from .state import ReleaseState
 
-HOME = Path("opt/edgevision")
-RELEASES, CURRENT = "releases", "current"
+HOME = UNNAMED.home
+"""What all loops share: releases, wheels, the manager. It also has the state of the loop without a name."""
+RELEASES, CURRENT, LOOPS = "releases", "current", "loops"
 
 Change = Callable[[ReleaseState], ReleaseState]
 
@@ -40,28 +41,36 @@ class Switched:
     """Whether systemd must read the unit again."""
 
 
-def change(root: Path, how: Change) -> Switched:
-    """Change state.json under a lock and complete the switch that it asks for. Raises Refused, OSError."""
-    home = inside(root, HOME)
+def loops(root: Path) -> list[Loop]:
+    """Return the loops that have releases, or had, the one without a name first."""
+    folder = inside(root, HOME / LOOPS)
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [UNNAMED, *(Loop(name) for name in names if is_name(name))]
+
+
+def change(root: Path, how: Change, loop: Loop = UNNAMED) -> Switched:
+    """Change a loop's state.json under a lock and complete the switch that it asks for. Raises Refused, OSError."""
+    home = inside(root, loop.home)
     with _locked(home):
         before = states.load(home)
         after = how(before)
         if after != before:
             after.save(home)
-        return Switched(before, after, _settle(root, after))
+        return Switched(before, after, _settle(root, after, loop))
 
 
-def _settle(root: Path, state: ReleaseState) -> bool:
+def _settle(root: Path, state: ReleaseState, loop: Loop) -> bool:
     """Make link and unit follow the state; return whether the unit changed. Raises Refused, OSError."""
     if state.current is None:
         return False
-    home, release = inside(root, HOME), release_folder(root, state.current)
+    home, release = inside(root, loop.home), release_folder(root, state.current)
     if not (release / DONE).is_file():
         raise Refused(f"the release {state.current} is not complete; deploy it again")
     if states.linked(home) != state.current:
-        place_link(home / CURRENT, f"{RELEASES}/{state.current}")
-    wanted = with_existing_groups(root, (release / UNIT).read_text(encoding="utf-8"))
-    unit = inside(root, UNITS / UNIT, follow=False)
+        up = "../" * len(loop.home.relative_to(HOME).parts)
+        place_link(home / CURRENT, f"{up}{RELEASES}/{state.current}")
+    wanted = with_existing_groups(root, (release / loop.unit).read_text(encoding="utf-8"))
+    unit = inside(root, UNITS / loop.unit, follow=False)
     if _text(unit) == wanted:
         return False
     place_text(unit, wanted)

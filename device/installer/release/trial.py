@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..base.loop import UNNAMED, Loop
 from .health import Health, read_health
 from .service_state import Ask, ServiceState, ask_system, last_words, look
 
@@ -51,13 +52,15 @@ class Trial:
         self,
         wanted: TrialOptions,
         ask: Ask | None = None,
-        health: Callable[[], Health | None] = read_health,
+        health: Callable[[], Health | None] | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        loop: Loop = UNNAMED,
     ) -> None:
-        """Prepare the trial; ``now``: monotonic clock in seconds."""
+        """Prepare the trial; ``now``: monotonic clock in seconds; ``health``: None: as the loop says in health.json."""
+        self._loop = loop
         self._wanted = wanted
-        self._ask, self._health = ask or ask_system, health
+        self._ask, self._health = ask or ask_system, health or (lambda: read_health(loop.runtime))
         self._now, self._sleep = now, sleep
         self._ready_s: float | None = None
         self._rates: list[tuple[int, float]] = []
@@ -66,7 +69,7 @@ class Trial:
         """Wait for the verdict. Raises Refused, OSError."""
         began = self._now()
         while True:
-            service = look(self._ask)
+            service = look(self._ask, self._loop)
             elapsed = self._now() - began
             if service.ready and self._ready_s is None:
                 self._ready_s = elapsed
@@ -80,7 +83,7 @@ class Trial:
     def _failed(self, service: ServiceState) -> str:
         """Return why the release has failed already; empty while it has not."""
         if service.failed or service.restarts:
-            words = last_words(self._ask)
+            words = last_words(self._ask, self._loop)
             how = service.described
             return f"the service {how}{f': {words}' if words else ''}"
         slow = [rate for _, rate in self._rates[-RATES:] if self._is_slow(rate)]
@@ -105,7 +108,7 @@ class Trial:
     def _too_late(self) -> str:
         limit = f"within {self._wanted.within_s:g} s"
         if self._ready_s is None:
-            words = last_words(self._ask)
+            words = last_words(self._ask, self._loop)
             return f"not ready {limit}{f': {words}' if words else ''}"
         if self._rates and self._is_slow(self._rates[-1][1]):
             return f"too slow: {self._rates[-1][1]:.1f} frames/s, expected at least {self._wanted.min_fps:.1f}"

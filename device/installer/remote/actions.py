@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..archive.manifest import UNIT
 from ..base.atomic_files import place, place_text
 from ..base.commands import BOOTED, run
 from ..base.errors import Refused
@@ -21,7 +20,7 @@ from ..release.first_answer import NotRunning
 from ..release.health import read_raw
 from ..release.install import MANAGER, InstallOptions, alone, prune
 from ..release.outcome import Outcome
-from ..release.switch import HOME, change
+from ..release.switch import HOME, change, loops
 from ..release.update import UpdateOptions, Updater
 from . import sudoers
 from .request import SCHEMA, Request, parse
@@ -35,6 +34,9 @@ SYSTEM = Path("/")
 def serve(data: bytes) -> dict[str, Any]:
     """Carry out one request and return what to print. Raises Refused, NotRunning, OSError."""
     request = parse(data)
+    if request.verb not in ("update", "allow") and request.loop not in (known := loops(SYSTEM)):
+        there = ", ".join(loop.service for loop in known)
+        raise Refused(f"no loop {request.loop.service} on this device; it has {there}")
     return ACTIONS[request.verb](request, data)
 
 
@@ -46,7 +48,7 @@ def run_update() -> None:
         request = parse(read_bytes(folder / REQUEST))
         assert request.bundle is not None
         install = InstallOptions(request.bundle, trust=request.trust)
-        outcome = Updater(status).update(UpdateOptions(install, request.trial, request.share))
+        outcome = Updater(status, loop=request.loop).update(UpdateOptions(install, request.trial, request.share))
     except (Refused, NotRunning, OSError) as error:
         said = reason(error) if isinstance(error, OSError) else str(error)
         status.failed(said)
@@ -79,7 +81,7 @@ def _rollback(request: Request, data: bytes) -> dict[str, Any]:
     folder = inside(SYSTEM, FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     status = Status(folder / STATUS, quiet=True)
-    outcome = Updater(status).roll_back(SYSTEM, "rolled back on request")
+    outcome = Updater(status, loop=request.loop).roll_back(SYSTEM, "rolled back on request")
     _save(outcome, folder, status)
     return outcome.to_json()
 
@@ -91,28 +93,29 @@ def _save(outcome: Outcome, folder: Path, status: Status) -> None:
 
 def _start(request: Request, data: bytes) -> dict[str, Any]:
     """Start the service; one that was stopped because no release worked gets another chance."""
-    change(SYSTEM, lambda state: state.again())
+    unit = request.loop.unit
+    change(SYSTEM, lambda state: state.again(), request.loop)
     with suppress(Refused):  # the unit is not loaded while it is stopped
-        run(["systemctl", "reset-failed", UNIT], "systemctl reset-failed", SYSTEM)
-    run(["systemctl", "enable", "--quiet", UNIT], "systemctl enable", SYSTEM)
-    run(["systemctl", "start", UNIT], "starting the service (see edgevision deploy logs)", SYSTEM)
-    return {"started": UNIT}
+        run(["systemctl", "reset-failed", unit], "systemctl reset-failed", SYSTEM)
+    run(["systemctl", "enable", "--quiet", unit], "systemctl enable", SYSTEM)
+    run(["systemctl", "start", unit], "starting the service (see edgevision deploy logs)", SYSTEM)
+    return {"started": unit}
 
 
 def _stop(request: Request, data: bytes) -> dict[str, Any]:
-    run(["systemctl", "disable", "--quiet", "--now", UNIT], "stopping the service", SYSTEM)
-    return {"stopped": UNIT}
+    run(["systemctl", "disable", "--quiet", "--now", request.loop.unit], "stopping the service", SYSTEM)
+    return {"stopped": request.loop.unit}
 
 
 def _prune(request: Request, data: bytes) -> dict[str, Any]:
     home = inside(SYSTEM, HOME)
     with alone(home):
-        state = states.load(home)
+        state = states.load(inside(SYSTEM, request.loop.home))
         if state.state == "provisional":
             raise Refused("a new release is on trial; wait until it is decided")
         if state.previous is not None:
-            change(SYSTEM, lambda state: state.without_previous())
-        return {"removed": prune(SYSTEM)}
+            change(SYSTEM, lambda state: state.without_previous(), request.loop)
+        return {"removed": prune(SYSTEM, request.loop)}
 
 
 def _allow(request: Request, data: bytes) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def _allow(request: Request, data: bytes) -> dict[str, Any]:
 
 def _health(request: Request, data: bytes) -> dict[str, Any]:
     """Return what the running loop says about itself; only root can read it."""
-    return {"health": read_raw()}
+    return {"health": read_raw(request.loop.runtime)}
 
 
 ACTIONS: dict[str, Callable[[Request, bytes], dict[str, Any]]] = {

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..base import strict_json
 from ..base.errors import Refused
+from ..base.loop import UNNAMED, Loop, named
 from ..release.trial import FRAMES, WITHIN_S, TrialOptions
 from ..release.update import SHARE
 
@@ -35,6 +36,8 @@ class Request:
     share: float = SHARE
     user: str | None = None
     """User who may send requests without a password, for ``allow``."""
+    loop: Loop = UNNAMED
+    """Loop to change."""
 
     @property
     def trial(self) -> TrialOptions:
@@ -69,12 +72,19 @@ def _checked(value: Mapping[str, Any]) -> Request:
         min_fps=None if value.get("min_fps") is None else _number(value["min_fps"], "min_fps", 0, 1000),
         share=_number(value.get("share", SHARE), "share", 0, 1),
         user=value.get("user"),
+        loop=_loop(value.get("loop")),
     )
     if found.verb == "update" and found.bundle is None:
         raise Refused("the request names no bundle")
     if found.user is not None and not (isinstance(found.user, str) and _USER.fullmatch(found.user)):
         raise Refused(f"invalid user name: {found.user!r:.60}")
     return found
+
+
+def _loop(value: Any) -> Loop:
+    if value is not None and not isinstance(value, str):
+        raise Refused(f"expected the name of a loop, got {value!r:.60}")
+    return named(value)
 
 
 def _path(value: Any) -> Path:

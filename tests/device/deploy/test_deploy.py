@@ -18,14 +18,17 @@ from typing import Any
 
 import pytest
 import small_bundle
+from documents import parse as parse_document
 from edgevision.device.bundle import keys
 from edgevision.device.deploy.device_info import device_info
 from edgevision.device.deploy.package import PackageOptions, package
 from edgevision.device.deploy.preflight import Check, check
+from edgevision.device.deploy.report import all_lines, status_json
 from edgevision.device.deploy.ssh import CALL, connect, unreachable
 from edgevision.device.installer.archive.manifest import Entry, Manifest, release_id
 from edgevision.device.installer.archive.verify import read
 from edgevision.device.installer.base.errors import Refused
+from edgevision.device.installer.base.loop import UNNAMED, Loop
 from edgevision.device.installer.remote.request import SCHEMA, parse
 from edgevision.device.installer.remote.update_unit import start_updater
 from probed_devices import SYSTEM, device, with_release
@@ -150,6 +153,28 @@ def test_model_only_is_refused_where_more_would_change(bundle: Path) -> None:
         package(PackageOptions(default_model.path(), model_only=True, camera="1"), with_release(bundle))
     with pytest.raises(BadInput, match="needs a model"):
         package(PackageOptions(bundle, model_only=True), with_release(bundle))
+
+
+def test_bundle_is_for_one_loop(bundle: Path, tmp_path: Path) -> None:
+    files = {name: data for name, data in small_bundle.FILES.items() if name != "edgevision.service"}
+    door = small_bundle.build(tmp_path / "door.tar.xz", files={**files, "edgevision@door.service": b"[Unit]\n"})
+    assert package(PackageOptions(door, loop=Loop("door")), device()).manifest.loop == Loop("door")
+    with pytest.raises(BadInput, match="for edgevision@door, not for edgevision; give --name door"):
+        package(PackageOptions(door), device())
+    with pytest.raises(BadInput, match="for edgevision, not for edgevision@door; leave out --name"):
+        package(PackageOptions(bundle, loop=Loop("door")), device())
+
+
+def test_status_of_several_loops(bundle: Path) -> None:
+    first = with_release(bundle, loops=["door", "../x"]).installed
+    assert first.loops == ("door",), "what a device says is not trusted"
+    door = with_release(bundle, service={"ActiveState": "active", "SubState": "running"}).installed
+    found = parse_document(
+        json.dumps(status_json("pi@door.local", first, others={Loop("door"): door})), "deploy_status"
+    )
+    assert (found["name"], found["loops"][0]["name"], found["loops"][0]["current"]) == (None, "door", door.current)
+    lines = all_lines({UNNAMED: first, Loop("door"): door})
+    assert lines[0] == "edgevision:" and "edgevision@door:" in lines
 
 
 def test_older_bundle_is_signed_again(bundle: Path, tmp_path: Path) -> None:

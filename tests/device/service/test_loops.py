@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from documents import parse
 from edgevision.device.cli.service import service as service_command
 from edgevision.device.installer.base.errors import Refused
-from edgevision.device.installer.release.loop import UNNAMED, Loop, loop_of_unit, named
+from edgevision.device.installer.base.loop import UNNAMED, Loop, loop_of_unit, named
 from edgevision.device.loop import config_file
 from edgevision.device.loop.release_file import state_file
 from edgevision.device.service.diagnosis import section

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from documents import parse
 from edgevision.device.cli.run import run as run_command
-from edgevision.device.installer.release.loop import Loop
+from edgevision.device.installer.base.loop import Loop
 from edgevision.device.loop import config_file
 from edgevision.device.outputs.credentials import credential_name
 from edgevision.device.outputs.kind import Kind, Needs

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.errors import Refused
+from .errors import Refused
 
 UNITS = Path("etc/systemd/system")
 PREFIX = "edgevision"
@@ -53,6 +53,11 @@ class Loop:
         """Folder of health.json."""
         return Path("/run") / self.slug
 
+    @property
+    def option(self) -> str:
+        """The option that names it on a command line, after a space; empty for the loop without a name."""
+        return "" if self.name is None else f" --name {self.name}"
+
     def _below(self, folder: Path) -> Path:
         return folder if self.name is None else folder / "loops" / self.name
 
@@ -60,9 +65,14 @@ class Loop:
 UNNAMED = Loop()
 
 
+def is_name(text: str) -> bool:
+    """Return whether a loop can have this name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def named(name: str | None) -> Loop:
     """Return the loop with a name; None: the one without. Raises Refused for a name that no loop can have."""
-    if name is not None and not _NAME.fullmatch(name):
+    if name is not None and not is_name(name):
         raise Refused(f"not the name of a loop: {name!r:.60}; use {FORM}")
     return Loop(name)
 
@@ -72,4 +82,4 @@ def loop_of_unit(file: str) -> Loop | None:
     if file == UNNAMED.unit:
         return UNNAMED
     name = file.removeprefix(f"{PREFIX}@").removesuffix(".service")
-    return Loop(name) if _NAME.fullmatch(name) and Loop(name).unit == file else None
+    return Loop(name) if is_name(name) and Loop(name).unit == file else None
