@@ -128,7 +128,7 @@ def staged(wish: InstallOptions, status: Status, loop: Loop | None = None) -> It
         check_fits(checked.manifest)
         release = release_folder(wish.root, checked.manifest.id)
         mine = checked.manifest.loop
-        log.info("%d trusted keys; %s: %s", len(keys), mine.service, linked(inside(wish.root, mine.home)) or "none")
+        log.info("%d trusted keys; current release: %s", len(keys), linked(inside(wish.root, mine.home)) or "none")
         _make(wish, keys, checked.manifest, release, status)
         refuse_conflict(wish.root, mine, release)
         yield Staged(wish.root, release, new_keys, newest.number_of(checked), mine)
