@@ -116,8 +116,7 @@ env-home-assistant: $(ENVS)/home-assistant/.ready ## a separate environment with
 env-onnx: $(ENVS)/onnx/.ready ## a separate environment with ONNX Runtime and tf2onnx, for benchmarks/peers.py --float
 
 $(ENVS)/litertjs/.ready: $(READY) device/export/web/runtime.py
-	@$(BIN)/python -m edgevision.device.export.web.runtime $(@D) || [ "$(ALLOW_SKIP)" = 1 ]
-	@touch $@
+	@if $(BIN)/python -m edgevision.device.export.web.runtime $(@D); then touch $@; else [ "$(ALLOW_SKIP)" = 1 ]; fi
 
 $(ENVS)/onnx/.ready: tools/setup.sh constraints/onnx.txt
 	@sh tools/setup.sh $(ENVS)/onnx -r constraints/onnx.txt

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from edgevision.errors import BadInput, MissingDependency, MissingFile
+from edgevision.errors import BadInput, EdgeVisionError, MissingDependency, MissingFile
 from edgevision.files.atomic import write_bytes
 from edgevision.input_file import read_file
 from edgevision.log import Log
@@ -172,8 +172,11 @@ def main() -> None:
     """Fetch the archives into the folder named on the command line, for tests without a network later."""
     import sys
 
-    for package in (CORE, UTILS):
-        write_bytes(Path(sys.argv[1]) / package.file, _archive(package, None, lambda done, total: None))
+    try:
+        for package in (CORE, UTILS):
+            write_bytes(Path(sys.argv[1]) / package.file, _archive(package, None, lambda done, total: None))
+    except EdgeVisionError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
