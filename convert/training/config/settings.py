@@ -201,8 +201,8 @@ class TrainSettings:
     layer_decay: float | None = setting(
         None,
         "float",
-        "Factor of the learning rate from each block to the one below it, as the network is fine-tuned; 1: the same rate for "
-        "all; auto: 1 for the starter weights, otherwise 0.9.",
+        "Factor of the learning rate from each block to the one below it, as the network is fine-tuned; auto: 1, the same rate "
+        "for all.",
         "Training",
         low=0.1,
         high=1.0,

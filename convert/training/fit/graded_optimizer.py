@@ -38,12 +38,20 @@ class GradedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
         """
         super().__init__(rate, weight_decay=weight_decay, use_ema=True, ema_momentum=1.0 - 1.0 / averaged)
         self._scales = dict(scales)
+        self._scale_of_index: list[float] = []
         # Weight decay applies to kernels only.
         self.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
 
+    def build(self, variables: Any) -> None:
+        """Create the slots of the variables, and note their scales."""
+        super().build(variables)
+        self._scale_of_index = [self._scales.get(id(variable), 1.0) for variable in variables]
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable."""
-        super().update_step(gradient, variable, learning_rate * self._scales.get(id(variable), 1.0))
+        # Keras passes the variable of TensorFlow, not its own, whose id the scales have.
+        scale = self._scale_of_index[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * scale)
 
     def finalize_variable_values(self, var_list: Any) -> None:
         """Leave the variables as they are: training goes on after each call of ``fit``, which would replace them."""

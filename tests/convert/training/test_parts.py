@@ -208,6 +208,20 @@ def test_rates_fall_with_depth() -> None:
     assert of("conv_pw_12") == [0.25] and of("conv_pw_1") == [0.5**13] and of("conv1") == [0.5**14]
 
 
+@pytest.mark.tensorflow
+def test_a_scale_of_a_rate_slows_its_variable() -> None:
+    import keras
+    from edgevision.convert.training.fit.graded_optimizer import GradedAdamW
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1), keras.layers.Dense(1)])
+    still, other = (layer.kernel for layer in model.layers)
+    before = [still.numpy().copy(), other.numpy().copy()]
+    model.compile(GradedAdamW(0.1, 0.0, {id(still): 0.0}, 5.0), "mse", jit_compile=False)
+    model.fit(np.ones((4, 2)), np.full((4, 1), 9.0), verbose=0)
+    np.testing.assert_array_equal(still.numpy(), before[0])
+    assert abs(other.numpy() - before[1]).max() > 0.05
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_temperature_recovers_the_scale_of_the_logits(classes: int) -> None:
     from edgevision.convert.training.fit.temperature_scaling import HIGH, LOW, best_temperature

@@ -37,7 +37,7 @@ def test_starter_weights_move_further(network: Network) -> None:
     imagenet, starter = _plan(network), _plan(network, weights="starter")
     assert starter.learning_rate > imagenet.learning_rate and starter.epochs > imagenet.epochs
     assert (starter.layer_decay, starter.augmentation) == (1.0, PRESETS["strong"])
-    assert imagenet.layer_decay < 1.0 and imagenet.augmentation == PRESETS["light"]
+    assert (imagenet.layer_decay, imagenet.augmentation) == (1.0, PRESETS["light"])
     given = _plan(network, weights="starter", augment="none", layer_decay=0.5, learning_rate=0.1, epochs=3)
     assert (given.layer_decay, given.learning_rate, given.epochs) == (0.5, 0.1, 3)
     assert not given.augmentation
