@@ -126,6 +126,18 @@ def test_video_events_are_in_order(model: Path, film: Path) -> None:
     ]
 
 
+def test_quiet_run_collects_what_enters_too(model: Path, tmp_path: Path) -> None:
+    film = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    noise = np.random.default_rng(0).integers(-40, 40, (6, 8, 3)).repeat(8, axis=0).repeat(8, axis=1)
+    for color in COLOURS_BGR.values():
+        for _ in range(5):
+            writer.write(np.clip(np.array(color) + noise, 0, 255).astype(np.uint8))
+    writer.release()
+    assert run(model, "--source", film, "--collect", tmp_path / "seen", "--quiet").returncode == 0
+    assert {path.name for path in (tmp_path / "seen").iterdir()} - {"_unsure"} == set(COLOURS_BGR)
+
+
 def test_unread_events_do_not_block_the_loop(model: Path, tmp_path: Path) -> None:
     """stderr is open but never read, and gets more events than fit into a pipe."""
     film = tmp_path / "flicker.avi"
