@@ -22,6 +22,7 @@ ALLOWED = {
     "convert/synthetic/__main__.py": "a program of its own, run with python -m",
     "device/bundle/verify_model.py": PROTOCOL,
     "device/outputs/clips/encode_child.py": PROTOCOL,
+    "device/outputs/video/encode_child.py": PROTOCOL,
     "device/installer/main.py": "the installer is a program of its own; this is its command line",
     "device/installer/base/interrupt.py": "one line before the process ends at once at a second signal",
     "device/loop/stop.py": "one line before a process that hangs is ended",
