@@ -20,11 +20,12 @@ BOOT_AT = 8 << 20
 """Byte offset of the boot partition."""
 ADDED = (
     "console=ttyAMA0,115200 net.ifnames=0 systemd.journald.forward_to_console=1 systemd.show_status=0"
-    " lsm=landlock,lockdown,yama"
+    " lsm=landlock,lockdown,yama systemd.default_device_timeout_sec=900"
 )
 """Kernel arguments that the firmware would add (the real name of the console), and that send the journal to the console.
 
 Security modules without AppArmor and BPF, as on a Pi: initializing BPF takes 40 s under emulation.
+On a busy machine, udev is slower than systemd's patience of 90 s with the boot partition, which would end in its emergency mode.
 """
 CARD_MB = 4000
 """Larger than the image, as SD cards are: the root file system must grow to hold the libraries."""
