@@ -148,7 +148,7 @@ def test_installer_needs_only_python(tmp_path: Path) -> None:
     for arguments in ([], ["b.tar.xz", "--setup"], ["--setup", "x", "--first-boot", "y"]):
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 2
-        assert "give exactly one of: a bundle, --first-boot DIR, --setup" in done.stderr
+        assert "give exactly one of: a bundle, --remove, --first-boot DIR, --setup" in done.stderr
 
 
 # ----------------------------------------------------------------------------------------------------------- settings

@@ -340,9 +340,9 @@ def test_health_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = HealthFile(tmp_path)
     written.waiting_for("camera")
     assert (read_health(tmp_path) or Health(0, 0, None, None)).waiting_for == "camera"
-    written.running(5, 10.0)
+    written.running(5, 10.0, {})
     assert (read_health(tmp_path) or Health(0, 0, 1.0, None)).rate_fps is None
-    written.running(55, 15.0)
+    written.running(55, 15.0, {"temperature_c": 48.0})
     found = read_health(tmp_path)
     assert found is not None
     assert (found.frames, found.rate_fps, found.waiting_for) == (55, 10.0, None)
