@@ -122,8 +122,13 @@ def _memory(device: DeviceInfo) -> Check:
 def _clock(device: DeviceInfo, now: float) -> Check:
     off = device.system.time - now
     ok = abs(off) < CLOCK_S
-    found = "right" if ok else f"{abs(off) / 60:.0f} min {'ahead' if off > 0 else 'behind'}"
+    found = "right" if ok else f"{_shown(abs(off))} {'ahead' if off > 0 else 'behind'}"
     return Check("clock", ok, found, _unless(ok, "on the device: sudo timedatectl set-ntp true"), fatal=False)
+
+
+def _shown(seconds: float) -> str:
+    """Return a difference of clocks in the unit that a person would use."""
+    return f"{seconds / 86400:.0f} days" if seconds >= 2 * 86400 else f"{seconds / 60:.0f} min"
 
 
 def _camera(device: DeviceInfo) -> Check:

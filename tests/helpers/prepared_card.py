@@ -20,7 +20,7 @@ from edgevision.device.flash.config.records import DeviceConfig, User, Wifi
 from edgevision.device.flash.image import bundle_file
 from edgevision.device.flash.image.identify import SystemImage
 from edgevision.device.flash.image.payload import Payload, plan
-from edgevision.device.installer.archive.manifest import UNIT
+from edgevision.device.installer.archive.manifest import INSTALLER, UNIT
 from edgevision.device.installer.base.loop import UNNAMED, Loop
 from raspios_files import CMDLINE, boot_files, furnish
 from raspios_image import DISK_ID, Flaws
@@ -146,6 +146,7 @@ def installable(
     number: int | None = None,
     loop: Loop = UNNAMED,
     config: bytes = small_bundle.FILES["run.toml"],
+    installer: bytes = small_bundle.FILES["install.pyz"],
 ) -> Path:
     """Write a bundle for this machine that installs within seconds, with a fake pip and a fake model check."""
     wheels = {
@@ -159,7 +160,7 @@ def installable(
     }
     files = {name: _wheel(content) for name, content in wheels.items()}
     files |= {name: data for name, data in small_bundle.FILES.items() if not name.startswith(("wheels/", UNIT))}
-    files |= {"model.tflite": model, "run.toml": config, loop.unit: unit}
+    files |= {"model.tflite": model, "run.toml": config, loop.unit: unit, INSTALLER: installer}
     return small_bundle.build(path, PYTHON, platform.machine(), sign, files=files, number=number)
 
 

@@ -13,9 +13,12 @@ from tools.emulation.host import CannotRun
 
 
 @contextmanager
-def second_systemd(target: str) -> Iterator[Here]:
-    """Boot a system, yield it and end it; ``target``: make target for the message if it cannot run here."""
-    here = Here()
+def second_systemd(target: str, network: bool = False) -> Iterator[Here]:
+    """Boot a system, yield it and end it.
+
+    ``target``: make target for the message if it cannot run here. ``network``: see ``Here``.
+    """
+    here = Here(network)
     try:
         try:
             here.wait()

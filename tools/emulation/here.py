@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import shlex
 import shutil
@@ -11,10 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from .host import REPO, CannotRun, need_programs, need_root, say
+from .host import REPO, CannotRun, need_programs, need_root, run, say
 
 SCRIPT = Path(__file__).with_name("boot_here.sh")
 CGROUPS = Path("/sys/fs/cgroup")
@@ -28,15 +30,21 @@ CLEAN = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 class Here:
     """A system that runs from the constructor to ``close``. It writes to memory, which is discarded."""
 
-    def __init__(self) -> None:
-        """Start the system. Raises CannotRun."""
+    def __init__(self, network: bool = False) -> None:
+        """Start the system. Raises CannotRun.
+
+        ``network``: with a network of its own, linked to this machine by a virtual cable; else it shares this machine's.
+        """
         need_root()
-        need_programs({"unshare": "util-linux", "nsenter": "util-linux", "/lib/systemd/systemd": "systemd"})
+        need_programs(
+            {"unshare": "util-linux", "nsenter": "util-linux", "/lib/systemd/systemd": "systemd", "ip": "iproute2"}
+        )
         self._folder = Path(tempfile.mkdtemp(prefix="edgevision-systemd-"))
         self._cgroups = _make_cgroups(self._folder.name)
         join = " ".join(f"echo $$ > {cgroup}/cgroup.procs;" for cgroup in self._cgroups)
         script = shlex.join(["sh", str(SCRIPT), str(self._folder), str(REPO)])
-        unshare = f"exec unshare -m -p -f -u -i -C --kill-child {script}"
+        own = "-m -p -f -u -i -C" + (" -n" if network else "")
+        unshare = f"exec unshare {own} --kill-child {script}"
         self._process = subprocess.Popen(
             ["sh", "-c", f"set -e; {join} {unshare}"],
             stdin=subprocess.DEVNULL,
@@ -45,6 +53,7 @@ class Here:
             text=True,
         )
         self._first = 0
+        self.cable = Cable(f"ev{self._process.pid}") if network else None
 
     def wait(self) -> None:
         """Wait until the system is up. Raises CannotRun."""
@@ -61,6 +70,8 @@ class Here:
                 "running",
                 "degraded",
             ):
+                if self.cable is not None:
+                    self.cable.lay(self._first)
                 say(f"systemd is up after {time.monotonic() - began:.0f} s")
                 return
             time.sleep(0.5)
@@ -98,6 +109,39 @@ class Here:
         for cgroup in self._cgroups:
             _remove_cgroup(cgroup)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Cable:
+    """A virtual cable (veth(4)) between this machine and the network namespace of another system."""
+
+    def __init__(self, name: str) -> None:
+        """``name``: of the end on this machine; up to 15 characters."""
+        self._name = name
+        number = zlib.crc32(name.encode()) % 2**14
+        network = ipaddress.ip_network("198.18.0.0/16")  # kept for tests between networks (RFC 2544)
+        self.here, self.there = str(network[4 * number + 1]), str(network[4 * number + 2])
+        """Addresses of the two ends."""
+
+    def lay(self, process: int) -> None:
+        """Connect this machine with the namespace of a process. Raises CannotRun."""
+        inside = ("nsenter", "-t", str(process), "-n")
+        for command in (
+            ("ip", "link", "add", self._name, "type", "veth", "peer", "name", "eth0", "netns", str(process)),
+            ("ip", "address", "add", f"{self.here}/30", "dev", self._name),
+            ("ip", "link", "set", self._name, "up"),
+            (*inside, "ip", "link", "set", "lo", "up"),
+            (*inside, "ip", "address", "add", f"{self.there}/30", "dev", "eth0"),
+            (*inside, "ip", "link", "set", "eth0", "up"),
+        ):
+            run(command, " ".join(command[-6:]))
+
+    def pull(self) -> None:
+        """Cut the connection without a word to either side. Raises CannotRun."""
+        run(("ip", "link", "set", self._name, "down"), "pulling the cable")
+
+    def plug(self) -> None:
+        """Connect again. Raises CannotRun."""
+        run(("ip", "link", "set", self._name, "up"), "plugging the cable in")
 
 
 def test(arguments: Sequence[str], subject: str) -> int:

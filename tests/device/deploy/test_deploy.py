@@ -67,6 +67,7 @@ def test_raspberry_pi_is_ready() -> None:
         ({"free_mb": 3}, "disk space", "needs about 10 MB"),
         ({"available_mb": 100}, "memory", "less than 300 MB"),
         ({"time": 5000.0}, "clock", "set-ntp"),
+        ({"time": -5 * 365.25 * 86400}, "clock", "set-ntp"),
         ({"cameras": []}, "camera", "connect one"),
     ],
 )

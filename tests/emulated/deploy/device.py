@@ -1,4 +1,8 @@
-"""A device to deploy to: systemd in namespaces, with a real SSH server that a user may log in to by key."""
+"""A device to deploy to: systemd in namespaces, with a real SSH server that a user may log in to by key.
+
+Commands run with the device's files, but in this machine's network: if the device has one of its own, those of ``edgevision
+deploy`` reach it by a virtual cable, as another computer would.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +40,12 @@ class EmulatedDevice:
         self.here = here
         self.port = free_port()
         self.edgevision = f"{shlex.quote(sys.executable)} -m edgevision"
-        self.host = f"{USER}@127.0.0.1"
+        self.address = "127.0.0.1" if here.cable is None else here.cable.there
+        self.host = f"{USER}@{self.address}"
 
     def start(self) -> None:
         """Make the user, its key and the SSH server."""
-        unit = shlex.quote(SSHD.format(port=self.port))
+        unit = shlex.quote(self.sshd(self.port))
         for line in (
             f"id {USER} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash {USER}",
             f"usermod -p '*' {USER} && mkdir -p /etc/sudoers.d /root/.ssh /home/{USER}/.ssh",
@@ -53,17 +58,15 @@ class EmulatedDevice:
             self.run(line)
         self.know_host()
 
+    def sshd(self, port: int) -> str:
+        """Return a unit of an SSH server at the device's address."""
+        return SSHD.format(port=port).replace("127.0.0.1", self.address)
+
     def know_host(self) -> None:
         """Put the device's host key into known_hosts of the machine that deploys."""
-        until(
-            "the SSH server",
-            lambda: (
-                self.here.try_run(
-                    f"ssh-keyscan -p {self.port} 127.0.0.1 > /root/.ssh/known_hosts 2>/dev/null; test -s /root/.ssh/known_hosts"
-                ).returncode
-                == 0
-            ),
-        )
+        known = "/root/.ssh/known_hosts"
+        scan = f"ssh-keyscan -p {self.port} {self.address} > {known} 2>/dev/null; test -s {known}"
+        until("the SSH server", lambda: self.here.try_run(scan).returncode == 0)
 
     def run(self, command: str, code: int = 0) -> str:
         """Run a shell line as root on the device."""
