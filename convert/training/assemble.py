@@ -23,6 +23,7 @@ from .config.settings import SETTINGS, TrainSettings
 from .fit.plan import BEST
 from .input.splits import DatasetSplits
 from .linear_probe.choose_method import LINEAR
+from .network.backbones import CNN
 from .network.initial_weights import NAMES, NONE
 
 OWN = ("cache", "cache_dir", "label_map", "h5", "tensorboard", "weights")
@@ -90,6 +91,9 @@ def _require_supported(settings: TrainSettings) -> None:
         require_one_machine("--teacher")
     if settings.quality == BEST:
         require_one_machine("--quality best")
+    if settings.weights == NONE and settings.backbone != CNN:
+        # Its batch norm would learn from each machine's share of a batch, unlike on one machine.
+        require_one_machine(f"training {settings.backbone} from random weights")
     if settings.precision == "mixed":
         require_one_machine("--precision mixed")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from edgevision.log import Log
 
-from ..cluster.joint_batch_norm import joint_batch_norm
 from ..cluster.team import ALONE, Team
 from ..config.duration import rounded
 from ..input.splits import Sets
@@ -54,8 +53,7 @@ def fit(
         few = f"{len(sets.val)} validation images are too few to compare settings, {MIN_VALIDATION_IMAGES} are needed"
         watcher.note(f"--quality best: {few}; training as with --quality good")
         plan = replace(plan, search=False)
-    with joint_batch_norm(network.backbone, team):
-        _run_phases(_Phases(network, plan, sets, watcher, team), state, keeper, budget)
+    _run_phases(_Phases(network, plan, sets, watcher, team), state, keeper, budget)
     network.assign(state.kept_weights or network.values())
     if plan.target_temperature != 1.0:
         divide_logits(network, 1.0 / plan.target_temperature)
