@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.monitor.observer import TrainingObserver
+from edgevision.convert.training.report.result import TrainResult
 from edgevision.convert.training.run import TrainRequest, train
 
 from edgevision.datasets.dataset import Dataset, Item, open_dataset
@@ -54,7 +55,7 @@ def measured(photos: Dataset, some: list[Item], settings: TrainSettings) -> dict
             path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to((photos.path / item.path).absolute())
         result = train(TrainRequest(folder, settings, Path(scratch) / "runs"), TrainingObserver())
-    assert isinstance(result.evaluation, Evaluation)  # of a classifier
+    assert isinstance(result, TrainResult) and isinstance(result.evaluation, Evaluation)  # of a classifier
     right = [path for path, hit in zip(result.evaluation.paths, result.evaluation.metrics.right, strict=True) if hit]
     return {"right": right, "total": len(result.evaluation.paths), "cpu_s": round(_cpu_seconds() - before, 1)}
 

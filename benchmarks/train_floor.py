@@ -28,6 +28,7 @@ from edgevision.convert.training.network.backbones import BackboneSpec
 from edgevision.convert.training.network.head import goal_of
 from edgevision.convert.training.network.network import for_inference, open_network
 from edgevision.convert.training.network.resolve_auto import choose
+from edgevision.convert.training.report.result import TrainResult
 from edgevision.convert.training.run import TrainRequest, train
 
 from edgevision.datasets.dataset import Dataset, Item, open_dataset
@@ -104,7 +105,7 @@ def trained(photos: Dataset, chosen: tuple[Item, ...], settings: TrainSettings) 
             link.parent.mkdir(parents=True, exist_ok=True)
             os.link(photos.path / item.path, link) if _same_disk(photos.path, place) else link.write_bytes(item.data())
         result = train(TrainRequest(place, settings, Path(scratch) / "runs"), TrainingObserver())
-    assert isinstance(result.evaluation, Evaluation)  # of a classifier
+    assert isinstance(result, TrainResult) and isinstance(result.evaluation, Evaluation)  # of a classifier
     right = dict(zip(result.evaluation.paths, result.evaluation.metrics.right, strict=True))
     after = resource.getrusage(resource.RUSAGE_SELF)
     cost = f"{perf_counter() - started:.0f} s, {after.ru_utime - before.ru_utime:.0f} s of CPU"

@@ -16,6 +16,7 @@ from edgevision.convert.training.network.backbones import BackboneSpec
 from edgevision.convert.training.network.head import goal_of
 from edgevision.convert.training.network.network import open_network
 from edgevision.convert.training.network.resolve_auto import choose, decide
+from edgevision.convert.training.report.result import TrainResult
 from edgevision.convert.training.run import TrainRequest, train
 
 from edgevision.datasets.dataset import Item, open_dataset
@@ -69,7 +70,9 @@ def train_with(
         return _tutorial(photos, decide(settings, TrainingObserver()), seed)
     limited = settings if settings.epochs is not None else replace(settings, time_s=seconds)
     result = train(TrainRequest(photos, limited, scratch / "runs"), TrainingObserver(), clock)
-    assert isinstance(result.evaluation, Evaluation)  # of a classifier, with test photos
+    assert isinstance(result, TrainResult) and isinstance(
+        result.evaluation, Evaluation
+    )  # of a classifier, with test photos
     accuracy = result.evaluation.metrics.accuracy
     return accuracy.count, accuracy.total
 

@@ -24,6 +24,7 @@ from edgevision.convert.report.record import ConvertReport
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.network import starter_weights
 from edgevision.convert.training.network.backbones import BackboneSpec, build
+from edgevision.convert.training.report.result import TrainResult
 from edgevision.convert.training.run import TrainRequest, train
 
 from edgevision.files.atomic import write_bytes
@@ -132,6 +133,7 @@ def main() -> None:
     source, photos = Source(given.data), given.work / "photos"
     unpack(source, choose(source), photos)
     trained = train(TrainRequest(photos, SETTINGS, given.work / "runs"), TerminalObserver())
+    assert isinstance(trained, TrainResult)
     made = trained.folder / "default.tflite"
     report = convert(
         ConvertOptions(
