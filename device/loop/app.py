@@ -52,7 +52,8 @@ def launch(options: Options, terminal: Terminal, started: float | None = None, c
     _check_tracking(options)
     for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
         if output is not None:
-            require_absent(output, options.overwrite, option)
+            # A service starts again and again, and nobody is there to remove what an earlier run left.
+            require_absent(output, options.overwrite or "NOTIFY_SOCKET" in os.environ, option)
     _silence_opencv()
     if options.max_pixels != DEFAULT_MAX_PIXELS:
         from edgevision.preprocessing.pixel_limit import set_max_pixels  # cameras and videos do without

@@ -129,6 +129,16 @@ def test_notifications_of_a_whole_run(manager: tuple[socket.socket, str]) -> Non
     assert lines[-1] == "STOPPING=1"
 
 
+def test_service_replaces_the_summary_of_the_run_before(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    path.write_text("an earlier run")
+    environment = {**os.environ, "NOTIFY_SOCKET": manager[1]}
+    args = command("--camera", "fake:ok*3", "--json", "--summary", path)
+    done = subprocess.run(args, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert parse(path.read_text(), "run")["stopped_by"] == "end"
+
+
 def test_run_without_predictions_is_never_ready(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
     """Unreadable images do not count as predictions."""
     listener, name = manager
