@@ -46,6 +46,7 @@ class Page:
         host = re.sub(r"/devtools/.*", "", address)
         self._socket = websocket.create_connection(f"{host}/devtools/page/{target}", timeout=CALL_S)
         self._last = 0
+        self._origin = ""
         self.problems: list[str] = []
         """Errors on the console, uncaught exceptions, violations of the content security policy."""
         self.requested: list[str] = []
@@ -76,6 +77,7 @@ class Page:
 
     def open(self, url: str, seconds: float = WAIT_S) -> None:
         """Load a page."""
+        self._origin = "/".join(url.split("/")[:3])
         self.call("Page.navigate", url=url)
         self.wait("document.readyState === 'complete'", seconds)
 
@@ -154,11 +156,19 @@ class Page:
         elif method == "Runtime.consoleAPICalled" and given["type"] in ("error", "warning", "assert"):
             self.problems.append(" ".join(str(one.get("value", one.get("description"))) for one in given["args"]))
         elif method == "Log.entryAdded" and given["entry"]["level"] in ("error", "warning"):
+            if self._is_of_a_page_that_was_left(given["entry"]):
+                return
             self.problems.append(f"{given['entry']['text']} {given['entry'].get('url', '')}")
         elif method == "Network.requestWillBeSent":
             self.requested.append(given["request"]["url"])
         elif method == "Network.loadingFinished":
             self.received += int(given["encodedDataLength"])
+
+    def _is_of_a_page_that_was_left(self, entry: dict[str, Any]) -> bool:
+        """Return whether a console entry only says that the server of an earlier test has ended."""
+        url = str(entry.get("url", ""))
+        refused = "ERR_CONNECTION_REFUSED" in entry["text"] and url.startswith("http://127.0.0.1:")
+        return refused and not url.startswith(self._origin)
 
 
 @contextmanager

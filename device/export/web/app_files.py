@@ -11,6 +11,7 @@ from importlib import metadata, resources
 from typing import Any
 
 from edgevision import __version__
+from edgevision.errors import MissingFile
 
 from ...page import assets as page_assets
 from . import runtime
@@ -63,9 +64,14 @@ def _assets() -> dict[str, bytes]:
 
 
 def _license() -> bytes:
-    text = metadata.distribution("edgevision").read_text("licenses/LICENSE")
-    assert text is not None  # pyproject.toml names it
-    return text.encode()
+    """Return the license of edgevision, from the metadata of the package or, in a checkout, from beside it."""
+    for found in metadata.distributions(name="edgevision"):
+        text = found.read_text("licenses/LICENSE") or found.read_text("../LICENSE")
+        if text is not None:
+            return text.encode()
+    raise MissingFile(
+        "the license of edgevision is not installed with it; run: pip install --force-reinstall edgevision"
+    )
 
 
 def _manifest(name: str) -> bytes:

@@ -28,6 +28,7 @@ PRINTERS = {
     "convert/sweep.py": "a child process, to its parent",
     "convert/synthetic/__main__.py": "a tool of the project",
     "device/outputs/clips/encode_child.py": "a child process, to its parent",
+    "device/outputs/video/encode_child.py": "a child process, to its parent",
     "device/bundle/verify_model.py": "a child process, to the installer",
     "device/installer/base/status.py": "the installer, which imports nothing of the package",
 }

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.tensorflow
 
 from edgevision.convert.images.calibration import Picture, file_sha256
 from edgevision.convert.images.preprocessed import prepare_all
-from edgevision.convert.training.input.batches import Examples, batches
+from edgevision.convert.training.input.batches import Examples, source_of
 from edgevision.convert.training.input.image_cache import open_pixels
 from edgevision.device.cameras.registry import open_source
 
@@ -136,7 +136,7 @@ def in_training(folder: Path, preprocessing: Preprocessing, place: str, scratch:
     examples = Examples(
         kept, preprocessing, every, np.zeros((len(found), 2), np.float32), np.ones(len(found), np.float32)
     )
-    fed = np.concatenate([pixels.numpy() for pixels, _, _ in batches(examples, 5)])
+    fed = np.concatenate([pixels.numpy() for pixels, _, _ in source_of(examples, 5).batches(every)])
     rows = np.array(kept.rows(every))
     kept.close()
     return rows, fed
