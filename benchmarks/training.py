@@ -8,7 +8,7 @@
 Each training is a child process. Its budget is processor time, counted as if two cores did nothing else: --minutes 10 are
 1,200 processor seconds, so that other work on the machine does not change the result. The seed draws the photos that are
 learned from and starts the training; the test photos stay the same and take no part in any choice. ``table`` prints
-Markdown: mean accuracy over the seeds, the 95 % interval of the mean (Student's t over seeds; for one seed, Wilson's over
+Markdown: mean accuracy over the seeds, the 95 % interval of the mean (Student's t over seeds; for one or two, Wilson's over
 photos, and marked so), and processor minutes.
 """
 
@@ -36,6 +36,8 @@ from edgevision.evaluation.intervals import wilson
 
 CORES = 2
 """Idle cores that the budget stands for."""
+MIN_SEEDS = 3
+"""Seeds from which the interval is that of their mean."""
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 """Two-sided 95 % quantiles of Student's t by degrees of freedom."""
 
@@ -144,9 +146,9 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def interval(lines: Sequence[Line]) -> tuple[float, float, str]:
-    """Return the 95 % interval of the mean accuracy in percent, and a mark if it is that of the photos of one seed."""
-    if len(lines) == 1:
-        low, high = wilson(lines[0].right, lines[0].total)
+    """Return the 95 % interval of the mean accuracy in percent, and a mark if it is that of the photos."""
+    if len(lines) < MIN_SEEDS:
+        low, high = wilson(round(statistics.mean(line.right for line in lines)), lines[0].total)
         return 100 * low, 100 * high, " (photos)"
     shares = [100 * line.right / line.total for line in lines]
     freedom = len(shares) - 1
