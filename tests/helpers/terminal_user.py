@@ -22,12 +22,13 @@ HAND_S, AGAIN_S = 0.5, 10.0
 class TerminalUser:
     """``python -m edgevision ...`` at a terminal with 100 columns."""
 
-    def __init__(self, *args: object, cwd: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, *args: object, cwd: Path, environ: Mapping[str, str], patience_s: float = PATIENCE_S) -> None:
         self.screen, slave = pty.openpty()
         termios.tcsetwinsize(slave, (50, 100))
         self.shown = ""
         """Everything shown on the screen so far."""
         self._read = 0
+        self._patience_s = patience_s
         self._child = subprocess.Popen(
             [sys.executable, "-m", "edgevision", *map(str, args)],
             stdin=slave,
@@ -42,7 +43,7 @@ class TerminalUser:
 
     def sees(self, text: str) -> None:
         """Wait until a text appears after the text seen before."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + self._patience_s
         while (at := self.shown.find(text, self._read)) < 0:
             if not self._more(end - time.monotonic()):
                 raise AssertionError(f"{text!r} did not appear after {self.shown[self._read :]!r}")
@@ -59,10 +60,10 @@ class TerminalUser:
 
     def leaves(self) -> int:
         """Read the screen to its end and return the exit code."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + self._patience_s
         while self._more(end - time.monotonic()):
             pass
-        return self._child.wait(PATIENCE_S)
+        return self._child.wait(self._patience_s)
 
     def gives_up(self, key: str) -> int:
         """Press Ctrl-C or Ctrl-D after a short delay and return the exit code.

@@ -25,7 +25,7 @@ class Board:
         need_programs(PROGRAMS)
         self.key = key
         self.log = log
-        self.port = _free_port()
+        self.port = free_port()
         self._lines: dict[str, subprocess.Popen[bytes]] = {}
         self._sockets = tempfile.TemporaryDirectory(prefix="board-")
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,8 @@ def make_key(path: Path) -> Path:
     return path
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

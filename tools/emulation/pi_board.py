@@ -1,4 +1,4 @@
-"""An emulated Pi with an SD card, a power switch, a power button and a serial console; no network, no keyboard."""
+"""An emulated Pi with an SD card, a power switch, a power button and a serial console; no keyboard, and no network unless asked."""
 
 from __future__ import annotations
 
@@ -39,10 +39,15 @@ PATIENCE_S = 900
 class Pi:
     """A board whose SD card is a file, which keeps what was written to it."""
 
-    def __init__(self, board: Board, card: Path, log: Path) -> None:
-        """``log``: file for the console output of all boots. Raises CannotRun."""
+    def __init__(self, board: Board, card: Path, log: Path, ssh_port: int | None = None) -> None:
+        """Insert the SD card. Raises CannotRun.
+
+        ``log``: file for the console output of all boots. ``ssh_port``: port of this machine's loopback that leads to the
+        board's SSH server, by a network card without a way out; None: the board has no network card.
+        """
         need_programs(PROGRAMS)
         self.card = card
+        self.ssh_port = ssh_port
         self.log = log
         self._board = board
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,7 +67,7 @@ class Pi:
             log.write(f"\n===== start {len(self.starts)}: {line}\n".encode())
         command = [
             *(*TIED, "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024M"),
-            *("-accel", "tcg,thread=multi", "-display", "none", "-nic", "none", "-no-reboot"),
+            *("-accel", "tcg,thread=multi", "-display", "none", *self._network, "-no-reboot"),
             *("-qmp", f"unix:{self._monitor},server=on,wait=off", "-rtc", f"base={NO_CLOCK},clock=vm"),
             *("-chardev", f"file,id=console,path={self.log},append=on", "-serial", "chardev:console"),
             *("-kernel", str(self._board.kernel), "-initrd", str(self._board.initrd), "-append", f"{line} {ADDED}"),
@@ -147,6 +152,13 @@ class Pi:
         return {}
 
     @property
+    def _network(self) -> tuple[str, ...]:
+        if self.ssh_port is None:
+            return ("-nic", "none")
+        link = f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22"
+        return ("-netdev", link, "-device", "virtio-net-pci,netdev=net,romfile=")
+
+    @property
     def _monitor(self) -> str:
         return str(Path(self._sockets.name) / "monitor")
 
@@ -189,6 +201,19 @@ class Rootfs:
         """Return the names in a folder."""
         fields = [line.split("/") for line in self.ask(f'ls -p "{folder}"').splitlines() if line.startswith("/")]
         return {field[5] for field in fields} - {".", ".."}
+
+    def write(self, path: str, text: str) -> None:
+        """Replace a file, readable by all, on a card that was switched off cleanly. Raises CannotRun."""
+        folder, name = path.rsplit("/", 1)
+        with tempfile.TemporaryDirectory() as scratch:
+            source, commands = Path(scratch, "source"), Path(scratch, "commands")
+            source.write_text(text)
+            source.chmod(0o644)
+            commands.write_text(f"rm {path}\ncd {folder}\nwrite {source} {name}\n")
+            command: list[str | Path] = ["debugfs", "-w", "-f", commands, f"{self.card}?offset={self.offset}"]
+            subprocess.run(command, capture_output=True, check=True)
+        if self.read(path) != text:
+            raise CannotRun(f"cannot write {path} to {self.card.name}")
 
     def stat(self, path: str) -> str:
         """Return debugfs's description of a file (mode, owner, size); empty if it does not exist."""

@@ -12,13 +12,16 @@ import pytest
 import raspios_image
 
 from tools.emulation import pi_bundle, pi_root
-from tools.emulation.host import CACHE, say
+from tools.emulation.board import make_key
+from tools.emulation.host import CACHE, IMAGES, say
 from tools.emulation.pi_board import Pi, Rootfs, copy_card, write_card
 from tools.emulation.pi_system import system_image
 from tools.emulation.pi_watch import Watch
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPl3TMHjPFVNDtl2hvMgiqlX1XpbEhqBfQSMkTn1bKyl somebody's laptop"
-HASH = "$6$edgevisiontests$P9Oqv0qQZlBI4wRJ5JdTkHbVXg3oQ2C1wJw4wXk8nM6m8yq8mIhUoI3sOWzJ3vJm6pC6Yb7cQe0Yy6nVtq0tA1"
+PASSWORD = "shelf door"
+HASH = "$6$edgevisiontests$/6PFUkkhAMQb0zWo18RoFzZKo5GTer6Fg0RAyIsDKegIecX01DYaCAgNKlxwYYphkvnKiCqqajuHSe.p41FMI."
+"""Of the password, as ``openssl passwd -6`` prints it."""
 PSK = "2d1c6a5f00b27a7e36b8a0e2d3ee54b0e3d1c1f1a55a3c9e8a2d8c4f5b6a7980"
 SSID = {"bookworm": "Shop floor; 2nd", "trixie": "Shop floor"}
 """On Trixie a name that cloud-init and netplan accept, so that they are tested as well."""
@@ -31,7 +34,7 @@ keyboard = "de"
 
 [user]
 name = "edge"
-ssh_keys = ["{KEY}"]
+ssh_keys = ["@TESTER@", "{KEY}"]
 password_hash = "{HASH}"
 sudo = "password"
 
@@ -47,6 +50,10 @@ roi = "0.33,0.3,0.2,0.3"
 [run]
 collect = "/var/lib/edgevision/collect"
 summary = "/var/lib/edgevision/summary.json"
+
+[[outputs]]
+spec = "jsonl:/var/lib/edgevision/events.jsonl"
+only = "events"
 """
 """The region of the driver's color bars is green with a bit of its neighbors, since images of one color are not kept."""
 
@@ -59,10 +66,12 @@ class Prepared:
     board: pi_root.Board
     image: Path
     folder: Path
+    key: Path | None
+    """Private key of the bundle's signature; None: it is not signed."""
 
-    def pi(self, card: Path, name: str) -> Pi:
-        """Return a board with this SD card."""
-        return Pi(self.board, card, CACHE / "logs" / f"pi-{self.release}-{name}.console")
+    def pi(self, card: Path, name: str, ssh_port: int | None = None) -> Pi:
+        """Return a board with this SD card; ``ssh_port``: see ``Pi``."""
+        return Pi(self.board, card, CACHE / "logs" / f"pi-{self.release}-{name}.console", ssh_port)
 
 
 @dataclass(slots=True)
@@ -82,13 +91,14 @@ class Finished:
         return Rootfs(self.card)
 
 
-@pytest.fixture(scope="session", params=["bookworm", "trixie"])
+@pytest.fixture(scope="session", params=["trixie", "bookworm"])
 def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
     """A prepared OS image."""
     release = request.param
     folder = tmp_path_factory.mktemp(release)
     board = pi_root.prepare(release)
-    (folder / "device.toml").write_text(DEVICE.replace("@SSID@", SSID[release]))
+    tester = make_key(IMAGES / "key").with_suffix(".pub").read_text().strip()
+    (folder / "device.toml").write_text(DEVICE.replace("@SSID@", SSID[release]).replace("@TESTER@", tester))
     image = folder / "prepared.img"
     key, trust = None, ()
     if release in SIGNED:
@@ -98,7 +108,7 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     settings = ("--bundle", bundle, "--config", folder / "device.toml", "-o", image, *trust)
     said = pi_bundle.edgevision("flash", "image", system_image(release, board), *settings, "--quiet")
     say(f"{release}: {said.splitlines()[-2].split(': ')[-1]}")
-    yield Prepared(release, board, image, folder)
+    yield Prepared(release, board, image, folder, key)
     shutil.rmtree(folder)
 
 
