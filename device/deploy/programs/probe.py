@@ -89,7 +89,7 @@ def system() -> dict[str, object]:
         "systemd": Path("/run/systemd/system").is_dir(),
         "user": output("id", "-un").strip(),
         "root": os.geteuid() == 0,
-        "venv": bool(output("/usr/bin/python3", "-I", "-c", "import venv, ensurepip; print(1)")),
+        "venv": bool(output("/usr/bin/python3", "-I", "-c", "import venv; print(1)")),
         "cameras": sorted(path.name for path in Path("/dev").glob("video*"))[:20],
         "csi": bool(output("rpicam-hello", "--list-cameras")) if shutil.which("rpicam-hello") else None,
     }

@@ -23,6 +23,7 @@ from edgevision.device.bundle import keys
 from edgevision.device.deploy.device_info import device_info
 from edgevision.device.deploy.package import PackageOptions, package
 from edgevision.device.deploy.preflight import Check, check
+from edgevision.device.deploy.programs import probe
 from edgevision.device.deploy.report import all_lines, status_json
 from edgevision.device.deploy.ssh import CALL, connect, unreachable
 from edgevision.device.installer.archive.manifest import Entry, Manifest, release_id
@@ -307,3 +308,16 @@ def test_probe_describes_this_machine(tmp_path: Path) -> None:
     assert found.system.arch
     assert found.system.free_mb > 0
     assert found.uploads == {}
+
+
+def test_python_without_ensurepip_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Debian without python3-venv: an environment without pip is all that an installation makes."""
+
+    def without_ensurepip(*command: str) -> str:
+        if command[0] != "/usr/bin/python3":
+            return ""
+        code = f"import sys; sys.modules['ensurepip'] = None; {command[-1]}"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout
+
+    monkeypatch.setattr(probe, "output", without_ensurepip)
+    assert probe.system()["venv"] is True
