@@ -175,7 +175,7 @@ def deploy(device: Device, wish: Plan, options: DeployOptions, progress: Progres
     try:
         uploaded, wanted = _upload(device, wish, options, progress, first)
         seconds["upload"] = time.monotonic() - began
-        _call(device, {"schema": REQUEST_SCHEMA, **wanted}, options.password, first)
+        _call(device, wanted, options.password, first)
         outcome = watch(
             device.host, lambda: look(device, options.package.loop), progress.step, current, made.manifest.id
         )
@@ -192,7 +192,7 @@ def request(device: Device, wanted: Mapping[str, Any], password: str | None) -> 
         raise EdgeVisionError(
             f"nothing is installed on {device.host}; install it with: edgevision deploy {device.host} MODEL"
         )
-    return _call(device, {"schema": REQUEST_SCHEMA, **wanted}, password)
+    return _call(device, wanted, password)
 
 
 def look(device: Device, loop: Loop = UNNAMED) -> Installed:
@@ -205,9 +205,11 @@ def device_user(device: Device) -> str:
     return device_info(device.program("probe", {})).system.user
 
 
-def _call(device: Device, request: Mapping[str, Any], password: str | None, first: bool = False) -> dict[str, Any]:
+def _call(device: Device, wanted: Mapping[str, Any], password: str | None, first: bool = False) -> dict[str, Any]:
     """Send a request to the manager of the device. Raises EdgeVisionError, RemoteUnreachable."""
-    command, line = _FIRST if first else _MANAGER, json.dumps(request).encode()
+    # The manager of an older release refuses entries that it does not know, so those without a value are left out.
+    entries = {name: value for name, value in wanted.items() if value is not None}
+    command, line = _FIRST if first else _MANAGER, json.dumps({"schema": REQUEST_SCHEMA, **entries}).encode()
     if password is None:
         return device.call(_AS_ROOT.format(command), line)
     return device.call(_WITH_PASSWORD.format(command), f"{password}\n".encode() + line)

@@ -152,7 +152,8 @@ def health(name: object, slug: str) -> object:
     manager = HOME / "manager.pyz"
     if found is not None or os.geteuid() == 0 or not manager.is_file():
         return found
-    request = json.dumps({"schema": "edgevision.request/1", "verb": "health", "loop": name})
+    loop = {} if name is None else {"loop": name}  # an older manager refuses entries that it does not know
+    request = json.dumps({"schema": "edgevision.request/1", "verb": "health", **loop})
     try:
         answer = json.loads(output("sudo", "-n", "/usr/bin/python3", "-I", str(manager), "remote", given=request))
     except ValueError:

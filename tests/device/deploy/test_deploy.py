@@ -20,19 +20,20 @@ import pytest
 import small_bundle
 from documents import parse as parse_document
 from edgevision.device.bundle import keys
+from edgevision.device.deploy.deploy import request
 from edgevision.device.deploy.device_info import device_info
 from edgevision.device.deploy.package import PackageOptions, package
 from edgevision.device.deploy.preflight import Check, check
 from edgevision.device.deploy.programs import probe
 from edgevision.device.deploy.report import all_lines, status_json
-from edgevision.device.deploy.ssh import CALL, connect, unreachable
+from edgevision.device.deploy.ssh import CALL, Device, connect, unreachable
 from edgevision.device.installer.archive.manifest import Entry, Manifest, release_id
 from edgevision.device.installer.archive.verify import read
 from edgevision.device.installer.base.errors import Refused
 from edgevision.device.installer.base.loop import UNNAMED, Loop
 from edgevision.device.installer.remote.request import SCHEMA, parse
 from edgevision.device.installer.remote.update_unit import start_updater
-from probed_devices import SYSTEM, device, with_release
+from probed_devices import INSTALLED, SYSTEM, device, with_release
 
 from edgevision import default_model
 from edgevision.errors import BadInput, EdgeVisionError
@@ -239,6 +240,24 @@ def test_unit_that_systemd_still_has_is_started_later(refusals: int, said: str |
 def test_request_is_read() -> None:
     found = parse(json.dumps({"schema": SCHEMA, "verb": "update", "bundle": "/b", "min_fps": 3}).encode())
     assert (found.bundle, found.trial.min_fps, found.trial.frames) == (Path("/b"), 3.0, 20)
+
+
+@pytest.mark.parametrize("name", [None, "door"])
+def test_request_has_only_entries_with_a_value(name: str | None) -> None:
+    """The manager of an older release refuses entries that it does not know, such as the name of a loop."""
+    sent: list[bytes] = []
+
+    class Recorder(Device):
+        def program(self, *args: object, **options: object) -> dict[str, Any]:
+            return INSTALLED | {"manager": True}
+
+        def call(self, command: str, request: bytes, timeout_s: float = 0) -> dict[str, Any]:
+            sent.append(request)
+            return {}
+
+    request(Recorder("pi@door", ()), {"verb": "stop", "loop": name}, None)
+    (line,) = sent
+    assert json.loads(line) == {"schema": SCHEMA, "verb": "stop", **({} if name is None else {"loop": name})}
 
 
 # ------------------------------------------------------------------------------------------------------------------ ssh
