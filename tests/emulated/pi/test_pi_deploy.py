@@ -1,4 +1,4 @@
-"""Tests of ``edgevision deploy`` to an emulated board over SSH, with power cuts in the middle of the switch.
+"""Tests of ``edgevision deploy`` to an emulated board over SSH, with a power cut in the middle of the switch.
 
 One test on one release: each boot takes a minute, and what one step leaves is what the next one needs.
 """
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from documents import parse_lines
 from failing_model import fails_on_bright_images
 
 from tools.emulation import pi_bundle
@@ -27,7 +26,6 @@ STARTED = "Started edgevision.service"
 RESTARTED = "the device restarted before the release was confirmed"
 ANY = ("--min-fps", "0", "--time-limit", "600")
 """For an emulated board on a busy machine, whose rate changes from one minute to the next."""
-FOR_EVER = ("--frames", "1000000", "--min-fps", "0", "--time-limit", "3600")
 ARMED, REACHED = f"/home/{USER}/stop-before-link", "/run/stopped-before-link"
 STOP = f'''
 import os
@@ -62,7 +60,7 @@ def pi(finished: Finished) -> Iterator[Pi]:
 
 
 @pytest.mark.parametrize("prepared", ["trixie"], indirect=True, scope="session")
-def test_releases_over_ssh_and_power_cuts_in_the_switch(pi: Pi, finished: Finished, tmp_path: Path) -> None:
+def test_releases_over_ssh_and_a_power_cut_in_the_switch(pi: Pi, finished: Finished, tmp_path: Path) -> None:
     sign = ("--sign", finished.prepared.key or "")
     second, third = (model(finished, tmp_path, name) for name in ("second", "third"))
     remote = Remote(pi, tmp_path, IMAGES / "key")
@@ -78,7 +76,7 @@ def test_releases_over_ssh_and_power_cuts_in_the_switch(pi: Pi, finished: Finish
     found = remote.deployed(broken(tmp_path), *sign, *ANY, code=4)
     assert (found["state"], found["release"]["from"]) == ("reverted", good), found
     assert "gather index out of bounds" in found["reason"], found
-    assert_runs(remote, good, "gather index out of bounds")
+    assert_runs(pi, remote, good, "gather index out of bounds")
     say(f"taken back: {found['reason']}")
 
     remote.run(f"touch {ARMED} && sync")
@@ -90,25 +88,7 @@ def test_releases_over_ssh_and_power_cuts_in_the_switch(pi: Pi, finished: Finish
     pi.cut_power()
     assert "the device goes on alone" in ended(update, 5)[1]
     boot(pi, remote)
-    assert_runs(remote, good, RESTARTED)
-    remote.run(f"rm {ARMED}")
-
-    update = remote.start("update", third, *sign, *FOR_EVER)
-    pi.wait_for("the trial", lambda: pi.said().count(STARTED) > 1 and on_trial(remote.status()))
-    pi.cut_power()
-    boot(pi, remote)
-    assert_runs(remote, good, RESTARTED)
-    said = ended(update, 4, 5)[1]  # 4: it answered again within a minute
-    assert RESTARTED in said or "the device goes on alone" in said
-
-    found = remote.deployed(third, *sign, *ANY)
-    assert (found["state"], found["release"]["from"]) == ("confirmed", good), found
-    pi.press_power_button()
-    kept = {good, found["release"]["to"]}
-    root = Rootfs(pi.card)
-    assert root.names("/opt/edgevision/releases") == kept
-    assert "edgevision" not in root.names(f"/home/{USER}/.cache"), "uploads that nobody needs"
-    assert_reported(root, first, good, found["release"]["to"])
+    assert_runs(pi, remote, good, RESTARTED)
 
 
 def model(finished: Finished, folder: Path, name: str) -> Path:
@@ -152,31 +132,10 @@ def allow(remote: Remote) -> None:
         user.close()
 
 
-def on_trial(status: dict[str, Any]) -> bool:
-    """Return whether the third model recognizes frames without being confirmed."""
-    third = str(status["current"]).startswith("third-")
-    return third and status["state"] == "provisional" and (status["frames"] or 0) >= 20
-
-
-def assert_runs(remote: Remote, release: str, reason: str) -> None:
+def assert_runs(pi: Pi, remote: Remote, release: str, reason: str) -> None:
     """Check that a release runs again, and that the status says why."""
+    pi.wait_for("the release before", lambda: remote.status()["service"]["state"] == "active (running)")
     status = remote.status()
     assert (status["current"], status["state"]) == (release, "reverted"), status
-    assert status["service"]["state"] == "active (running)", status
     assert reason in status["reason"], status
     assert reason in status["bad"][-1]["reason"], status
-
-
-def assert_reported(root: Rootfs, first: str, good: str, last: str) -> None:
-    """Check the events ``release`` of all boots in the file of an output, read from the SD card."""
-    lines = parse_lines(root.read("/var/lib/private/edgevision/events.jsonl"))
-    events = [line for line in lines if line["type"] == "event" and line["event"] == "release"]
-    told = [(one["state"], one["from"], "broken" if one["to"].startswith("broken-") else one["to"]) for one in events]
-    assert ("provisional", good, last) in told
-    assert [one for one in told if one[0] != "provisional"] == [
-        ("confirmed", first, good),
-        ("reverted", good, "broken"),
-        ("reverted", good, last),
-        ("reverted", good, last),
-        ("confirmed", good, last),
-    ]
