@@ -10,7 +10,8 @@ from ..base.commands import run
 from ..base.errors import Refused
 
 UPDATE_UNIT = "edgevision-update.service"
-ATTEMPTS = 5
+ATTEMPTS = 20
+"""Starts that are tried, a second apart: a busy machine takes some to forget a unit."""
 LOADED = "already loaded"
 """In systemd's message if it still has the unit of an update that ended."""
 
