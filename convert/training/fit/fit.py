@@ -53,7 +53,7 @@ def fit(
         few = f"{len(sets.val)} validation images are too few to compare settings, {MIN_VALIDATION_IMAGES} are needed"
         watcher.note(f"--quality best: {few}; training as with --quality good")
         plan = replace(plan, search=False)
-    _run_phases(_Phases(network, plan, sets, watcher, team), state, keeper, budget)
+    _Phases(network, plan, sets, watcher, team).run(state, keeper, budget)
     network.assign(state.kept_weights or network.values())
     if plan.target_temperature != 1.0:
         divide_logits(network, 1.0 / plan.target_temperature)
@@ -63,23 +63,6 @@ def fit(
     state.kept_weights = network.values()
     state.finished = True
     keeper.keep(state, now=True)
-
-
-def _run_phases(phases: _Phases, state: State[Epoch], keeper: Checkpointer[Epoch], budget: TimeBudget | None) -> None:
-    """Run all remaining phases."""
-    network, plan, sets, watcher, team = phases.network, phases.plan, phases.sets, phases.watcher, phases.team
-    if budget is not None and not state.history:
-        phases.announce(budget)
-    for number, build in enumerate(phases.builders()):
-        if state.phase == number:
-            phase = build()
-            if budget is not None and phase.name != HEAD and not state.pace:
-                state.pace.append(phases.length(phase, budget, phases.step_time(phase, budget)))
-            if plan.search and phase.name != HEAD:
-                length = state.pace[0] if state.pace else Length(phase.schedule.epochs, phase.schedule.steps)
-                Trials(network, plan, sets, watcher, budget, length).run(state, keeper)
-            else:
-                run_phase(phase, network, sets.val.targets, state, plan.seed, keeper, watcher, budget, team=team)
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +77,28 @@ class _Phases:
     _views: _Views | None = None
     _live: Phase | None = None
     _times: dict[str, float] = field(default_factory=dict)
+
+    def run(self, state: State[Epoch], keeper: Checkpointer[Epoch], budget: TimeBudget | None) -> None:
+        """Run all that are not behind ``state``."""
+        if budget is not None and not state.history:
+            self.announce(budget)
+        for number, build in enumerate(self.builders()):
+            if state.phase == number:
+                phase = build()
+                if budget is not None and phase.name != HEAD and not state.pace:
+                    state.pace.append(self.length(phase, budget, self.step_time(phase, budget)))
+                if self.plan.search and phase.name != HEAD:
+                    self._search(phase, state, keeper, budget)
+                else:
+                    targets, seed = self.sets.val.targets, self.plan.seed
+                    run_phase(phase, self.network, targets, state, seed, keeper, self.watcher, budget, team=self.team)
+
+    def _search(
+        self, phase: Phase, state: State[Epoch], keeper: Checkpointer[Epoch], budget: TimeBudget | None
+    ) -> None:
+        """Try several settings of a phase."""
+        length = state.pace[0] if state.pace else Length(phase.schedule.epochs, phase.schedule.steps)
+        Trials(self.network, self.plan, self.sets, self.watcher, budget, length).run(state, keeper)
 
     def builders(self) -> list[Callable[[], Phase]]:
         """Return the builder of each phase, in order."""
