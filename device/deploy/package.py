@@ -200,8 +200,7 @@ def _with_options(
     changed = configuration(options, Target(manifest.python, manifest.arch), manifest.loop)
     entries = {name: Entry(len(data), hashlib.sha256(data).hexdigest()) for name, data in changed.items()}
     files = dict(sorted({**manifest.files, **entries}.items()))
-    name = manifest.id.rpartition("-")[0]
-    return replace(manifest, id=release_id(name, files), files=files), {**found, **changed}
+    return replace(manifest, id=release_id(manifest.model_name, files), files=files), {**found, **changed}
 
 
 def _right(loop: Loop) -> str:

@@ -18,8 +18,7 @@ NOBODY = ("edgevision bundle", "root@localhost")
 
 def package_name(manifest: Manifest) -> str:
     """Return the name of the package, after the model: packages of different models are different packages to apt."""
-    model = manifest.id.rpartition("-")[0]
-    return "edgevision-" + re.sub(r"[^a-z0-9.+-]", "-", model)
+    return "edgevision-" + re.sub(r"[^a-z0-9.+-]", "-", manifest.model_name)
 
 
 def package_version(manifest: Manifest, number: int) -> str:
@@ -55,7 +54,7 @@ def control(manifest: Manifest, version: str, maintained_by: str, signed: bool, 
         "Replaces": PROVIDED,
         "Section": "misc",
         "Priority": "optional",
-        "Description": f"edgevision with the model {manifest.id.rpartition('-')[0]}\n"
+        "Description": f"edgevision with the model {manifest.model_name}\n"
         f" Release {manifest.id}: the model, its configuration, edgevision {manifest.version}\n"
         " and its libraries, as one bundle. Installing the package installs the bundle\n"
         " in /opt/edgevision and starts the service.",

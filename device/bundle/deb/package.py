@@ -46,7 +46,7 @@ def package(
     files = {
         f"{FOLDER}/bundle.tar.xz": DebFile(bundle, 0o600 if secret else 0o644),
         f"{FOLDER}/{INSTALLER}": DebFile(installer),
-        f"/usr/share/doc/{name}/copyright": DebFile(COPYRIGHT.format(name=manifest.id.rpartition("-")[0]).encode()),
+        f"/usr/share/doc/{name}/copyright": DebFile(COPYRIGHT.format(name=manifest.model_name).encode()),
     }
     size = sum(len(file.data) for file in files.values())
     text = control(manifest, package_version(manifest, number), maintainer(environment), signed, size)

@@ -61,6 +61,11 @@ class Manifest:
     """Release number, which grows from release to release; None: not given."""
 
     @property
+    def model_name(self) -> str:
+        """The model's name in the release ID."""
+        return self.id.rpartition("-")[0]
+
+    @property
     def total(self) -> int:
         """Total size of all files in bytes."""
         return sum(entry.bytes for entry in self.files.values())
