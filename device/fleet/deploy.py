@@ -125,7 +125,7 @@ class Watch:
             self._ended(kind, str(event["host"]), str(event["task"]), event["result"])
 
     def close(self, ended: Ended) -> None:
-        """Mark what failed without a reason of its own, and an end that no host explains."""
+        """Raise EdgeVisionError for a failure that no host explains."""
         if ended.status != 0 and all(one.state in (*KEPT, UNTOUCHED) for one in self.hosts.values()):
             raise failure(ended)
 

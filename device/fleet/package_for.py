@@ -16,6 +16,7 @@ from edgevision import __version__
 from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.files import strict_json
 from edgevision.files.atomic import require_file, sha256, write_bytes, write_text
+from edgevision.files.cache_home import cache_home
 from edgevision.input_file import read_file
 
 from ..deploy.deploy import Plan, plan_for
@@ -88,15 +89,11 @@ def _read(data: bytes) -> Request:
         wheels=_path(value["wheels"]),
         own=own,
     )
-    return Request(str(value["host"]), device, options, _path(value["cache"]) or _default_cache())
+    return Request(str(value["host"]), device, options, _path(value["cache"]) or cache_home() / "fleet")
 
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
-
-
-def _default_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgevision" / "fleet"
 
 
 def _cached(request: Request) -> Package:

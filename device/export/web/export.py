@@ -32,11 +32,8 @@ PORT = 8088
 """Port on which the app is served unless another one is given."""
 
 
-def export_web(request: ExportRequest, progress: runtime.Progress = lambda done, total: None) -> Exported:
-    """Write the app of a model. Raises EdgeVisionError.
-
-    ``progress``: is called while the runtime is fetched.
-    """
+def export_web(request: ExportRequest) -> Exported:
+    """Write the app of a model. Raises EdgeVisionError."""
     folder = request.output or Path(f"{request.model.stem}-web")
     require_replaceable(folder, request.overwrite)
     file = model_file.read(request.model)
@@ -45,10 +42,7 @@ def export_web(request: ExportRequest, progress: runtime.Progress = lambda done,
         test = make_selftest(model, file.files, IMAGES)
         graph = _browser_model(file, model)
     files = {f"model/{MODEL}": graph, f"model/{IMAGES}": test.packed}
-    files |= {
-        f"runtime/{name}": data
-        for name, data in runtime.runtime_files(request.options.get("runtime"), progress).items()
-    }
+    files |= {f"runtime/{name}": data for name, data in runtime.runtime_files(request.options.get("runtime")).items()}
     facts["selftest"] = {**test.facts, "threshold": facts["threshold"]}
     facts["version"] = version_of(files, facts)
     files["model/facts.json"] = json.dumps(facts, ensure_ascii=False, allow_nan=False).encode()

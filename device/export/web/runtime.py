@@ -6,9 +6,8 @@ import base64
 import gzip
 import hashlib
 import io
-import os
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from urllib.request import urlopen
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingDependency, MissingFile
 from edgevision.files.atomic import write_bytes
+from edgevision.files.cache_home import cache_home
 from edgevision.input_file import read_file
 from edgevision.log import Log
 
@@ -26,7 +26,6 @@ REGISTRY = "https://registry.npmjs.org"
 SECONDS = 60
 """Longest wait for the server (s)."""
 MAX_BYTES = 20_000_000
-CHUNK = 1 << 20
 LEVEL = 6
 """Compression of the .wasm files; the highest one saves 0.3 % more and takes twice as long."""
 
@@ -62,16 +61,13 @@ BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal")
 IMPORT, IMPORT_HERE = b'from "@litertjs/wasm-utils"', b'from "./wasm-utils.js"'
 CHANGED = b"// @litertjs/core, changed by edgevision: @litertjs/wasm-utils is imported from the file beside this one.\n"
 
-Progress = Callable[[int, int], None]
-"""Is called with the bytes fetched so far, and how many there are (0: not known)."""
 
-
-def runtime_files(folder: Path | None, progress: Progress = lambda done, total: None) -> dict[str, bytes]:
+def runtime_files(folder: Path | None) -> dict[str, bytes]:
     """Return name -> content of the files of the runtime. Raises MissingFile, BadInput, MissingDependency.
 
     ``folder``: where ``npm pack`` wrote the two archives; None: they are fetched once and kept in the user's cache.
     """
-    core, utils = (_archive(package, folder, progress) for package in (CORE, UTILS))
+    core, utils = (_archive(package, folder) for package in (CORE, UTILS))
     return dict(_unpacked(core, utils))
 
 
@@ -95,11 +91,10 @@ def _unpacked(core: bytes, utils: bytes) -> dict[str, bytes]:
 
 def cache_folder() -> Path:
     """Return the folder in which fetched archives are kept; it may not exist."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "edgevision" / "npm"
+    return cache_home() / "npm"
 
 
-def _archive(package: Package, folder: Path | None, progress: Progress) -> bytes:
+def _archive(package: Package, folder: Path | None) -> bytes:
     if folder is not None:
         return _given(package, folder)
     kept = cache_folder() / package.file
@@ -108,7 +103,7 @@ def _archive(package: Package, folder: Path | None, progress: Progress) -> bytes
         if _is_genuine(package, data):
             return data
         log.info("%s is damaged; it is fetched again", kept)
-    data = _fetched(package, progress)
+    data = _fetched(package)
     if not _is_genuine(package, data):
         raise BadInput(
             f"{package.url}: the content is not that of {package.name} {VERSION} (SHA-512 differs); {_advice()}"
@@ -129,16 +124,12 @@ def _given(package: Package, folder: Path) -> bytes:
     return data
 
 
-def _fetched(package: Package, progress: Progress) -> bytes:
+def _fetched(package: Package) -> bytes:
     log.info("fetching %s", package.url)
     try:
         with urlopen(package.url, timeout=SECONDS) as answer:
-            total = int(answer.headers.get("Content-Length") or 0)
-            data = bytearray()
-            while len(data) <= MAX_BYTES and (part := answer.read(CHUNK)):
-                data += part
-                progress(len(data), total)
-            return bytes(data)
+            data: bytes = answer.read(MAX_BYTES + 1)
+            return data
     except (OSError, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise MissingDependency(f"LiteRT.js could not be fetched from {package.url}: {reason}; {_advice()}") from None
@@ -174,7 +165,7 @@ def main() -> None:
 
     try:
         for package in (CORE, UTILS):
-            write_bytes(Path(sys.argv[1]) / package.file, _archive(package, None, lambda done, total: None))
+            write_bytes(Path(sys.argv[1]) / package.file, _archive(package, None))
     except EdgeVisionError as error:
         sys.exit(str(error))
 
