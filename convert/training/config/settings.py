@@ -136,7 +136,7 @@ class TrainSettings:
         "auto",
         "choice",
         "How to train the last layer: linear, fitted in one step on the frozen network and cross-validated, or by gradient "
-        "in epochs; auto: linear for few photos per class.",
+        "in epochs; auto: linear for few photos (more of them with the starter weights).",
         "Training",
         choices=("auto", "linear", "gradient"),
     )
