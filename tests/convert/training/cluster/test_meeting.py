@@ -172,15 +172,23 @@ def test_other_connections_are_ignored(sent: bytes, monkeypatch: pytest.MonkeyPa
 
 def test_a_machine_that_left_again_does_not_count() -> None:
     addresses = tuple(f"127.0.0.1:{port}" for port in _ports(3))
-    with ThreadPoolExecutor(2) as pool:
-        chief = pool.submit(meet, Cluster(addresses, 0), FACTS, lambda text: None, 1.0)
-        with _connected(addresses[0]) as link:
-            link.sendall(json.dumps({"rank": 1, "facts": FACTS}).encode() + b"\n")
-        other = pool.submit(meet, Cluster(addresses, 2), FACTS, lambda text: None, 1.0)
-        with pytest.raises(RemoteUnreachable, match=r"not there in time: machine 2 of 3 \([^,]*;"):
-            chief.result()
-        with pytest.raises(RemoteUnreachable):
-            other.result()
+    now = [0.0]
+    with ThreadPoolExecutor(1) as pool:
+        chief = pool.submit(meet, Cluster(addresses, 0), FACTS, lambda text: None, 60.0, lambda: now[0])
+        with _connected(addresses[0]) as left:
+            left.sendall(_hello(1))
+        with _connected(addresses[0]) as stays:
+            stays.sendall(_hello(2))
+            with _connected(addresses[0]) as last:  # connections are answered in order: this one after the other two
+                last.sendall(b"\n")
+                assert last.recv(1) == b""
+            now[0] = 61.0
+            with pytest.raises(RemoteUnreachable, match=r"not there in time: machine 2 of 3 \([^,]*;"):
+                chief.result()
+
+
+def _hello(rank: int) -> bytes:
+    return json.dumps({"rank": rank, "facts": FACTS}).encode() + b"\n"
 
 
 def _connected(address: str) -> socket.socket:
