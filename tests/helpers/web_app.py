@@ -79,9 +79,8 @@ def start(page: Page, url: str) -> None:
 
 def predict(page: Page, frame: Frame, threshold: float) -> Any:
     """Return the app's answer for a frame, with the digests of the model's input and outputs, by a model of its own."""
-    rgba = np.dstack([frame.pixels, np.full(frame.pixels.shape[:2], 255, np.uint8)])
-    page.js(f"window.given = Uint8ClampedArray.fromBase64?.('{_base64(rgba)}') ?? bytes('{_base64(rgba)}'); 0")
-    call = f"testModel.predict(new ImageData(given, {frame.width}, {frame.height}), {threshold}, true)"
+    pass_frame(page, frame)
+    call = f"testModel.predict(frame, {threshold}, true)"
     answer = page.js(f"{call}.then(a => ({{...a, mask: a.mask ? btoa(letters(a.mask)) : null}}))")
     if answer["mask"] is not None:
         mask = np.frombuffer(base64.b64decode(answer["mask"]), np.uint8)
@@ -89,10 +88,19 @@ def predict(page: Page, frame: Frame, threshold: float) -> Any:
     return answer
 
 
+def pass_frame(page: Page, frame: Frame) -> None:
+    """Make an RGB frame the page's variable ``frame``, as ImageData."""
+    rgba = np.dstack([frame.pixels, np.full(frame.pixels.shape[:2], 255, np.uint8)])
+    page.js(
+        f"window.bytes = atob('{_base64(rgba)}');"
+        f"window.frame = new ImageData({frame.width}, {frame.height});"
+        "for (let i = 0; i < bytes.length; i++) frame.data[i] = bytes.charCodeAt(i); delete window.bytes"
+    )
+
+
 def open_test_model(page: Page) -> None:
     """Open the app's model a second time, for ``predict``."""
     page.js(
-        "window.bytes = text => Uint8ClampedArray.from(atob(text), letter => letter.charCodeAt(0));"
         "window.letters = array => Array.from(array, n => String.fromCharCode(n)).join('');"
         "import('./app/model.js').then(async m => { window.testModel = new m.Model(); await testModel.open(); return 1; })"
     )
