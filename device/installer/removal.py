@@ -20,7 +20,7 @@ from .release import state as states
 from .release.install import alone
 from .release.release_files import package_of
 from .release.switch import HOME, release_folder
-from .remote import sudoers
+from .remote import sudoers, update_unit
 
 
 def remove(root: Path, status: Status, package: str | None = None) -> str:
@@ -65,12 +65,16 @@ def _remove_service(root: Path) -> None:
     if running and unit.exists():
         run(["systemctl", "disable", "--quiet", "--now", UNIT], "stopping the service", root)
     rules = inside(root, sudoers.FOLDER).glob(f"{sudoers.PREFIX}*")
-    for path in (inside(root, UNITS / "multi-user.target.wants" / UNIT, follow=False), unit, *rules):
+    wanted, updater = (
+        inside(root, path, follow=False) for path in (UNITS / "multi-user.target.wants" / UNIT, update_unit.FILE)
+    )
+    for path in (wanted, unit, updater, *rules):
         path.unlink(missing_ok=True)
     if running:
         run(["systemctl", "daemon-reload"], "systemctl daemon-reload", root)
-        with suppress(Refused):  # it is only there after a failure
-            run(["systemctl", "reset-failed", UNIT], "systemctl reset-failed", root)
+        for name in (UNIT, update_unit.UPDATE_UNIT):
+            with suppress(Refused):  # it is only there after a failure
+                run(["systemctl", "reset-failed", name], "systemctl reset-failed", root)
 
 
 def _remove_folder(home: Path) -> None:

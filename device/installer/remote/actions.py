@@ -73,7 +73,7 @@ def _update(request: Request, data: bytes) -> dict[str, Any]:
         Status(folder / STATUS, quiet=True).step("check", "starting the update")
         if not (home / MANAGER).is_file():  # first contact: this is the installer of the bundle
             place(home / MANAGER, read_bytes(Path(sys.argv[0])), 0o755)
-    start_updater(home / MANAGER)
+    start_updater(SYSTEM)
     return {"started": UPDATE_UNIT}
 
 

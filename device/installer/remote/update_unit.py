@@ -1,35 +1,53 @@
-"""Start the updater in a unit of its own, which systemd starts again if it is killed."""
+"""The unit that updates the device: systemd starts it again if it is killed.
+
+    /etc/systemd/system/edgevision-updater.service    written by the manager that starts it
+    /opt/edgevision/update/request.json               what it has to do; only root can read and write it
+
+The name is not ``edgevision-update``: managers of older releases start a transient unit of that name, which systemd
+refuses where a file has it, and an older release may be deployed at any time.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from ..base.atomic_files import place_text, read_text
 from ..base.commands import run
 from ..base.errors import Refused
+from ..base.inside import inside
+from ..base.loop import UNITS
+from ..release.install import MANAGER
+from ..release.switch import HOME
 
-UPDATE_UNIT = "edgevision-update.service"
-ATTEMPTS = 20
-"""Starts that are tried, a second apart: a busy machine takes some to forget a unit."""
-LOADED = "already loaded"
-"""In systemd's message if it still has the unit of an update that ended."""
+UPDATE_UNIT = "edgevision-updater.service"
+FILE = UNITS / UPDATE_UNIT
+CONTENT = f"""# Installed by edgevision; started by edgevision deploy, never at boot.
+[Unit]
+Description=edgevision: update to another release
+StartLimitIntervalSec=900
+StartLimitBurst=5
+
+[Service]
+# Not oneshot, so that nothing waits for it.
+Type=exec
+ExecStart=/usr/bin/python3 -I /{HOME / MANAGER} run-update
+Restart=on-failure
+RestartSec=1
+TimeoutStopSec=30
+"""
 
 Run = Callable[[Sequence[str | Path], str, Path], str]
 
 
-def start_updater(manager: Path, command: Run = run, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Start the update that was requested. Raises Refused, OSError."""
-    retry = ("Restart=on-failure", "RestartSec=1", "StartLimitIntervalSec=900", "StartLimitBurst=5")
-    properties = [f"--property={one}" for one in (*retry, "TimeoutStopSec=30")]
-    start = ["systemd-run", f"--unit={UPDATE_UNIT}", "--quiet", "--collect", *properties]
-    for attempt in range(ATTEMPTS):
-        try:
-            command([*start, "/usr/bin/python3", "-I", manager, "run-update"], "starting the update", Path("/"))
-            return
-        except Refused as error:
-            if LOADED not in str(error) or attempt == ATTEMPTS - 1:
-                raise
-        # The unit's file is gone, but systemd forgets a unit only when nobody asks for it.
-        command(["systemctl", "daemon-reload"], "systemctl daemon-reload", Path("/"))
-        sleep(1)
+def start_updater(root: Path, command: Run = run) -> None:
+    """Start the update that was requested, and return at once. Raises Refused, OSError."""
+    path = inside(root, FILE, follow=False)
+    if path.is_symlink() or read_text(path) != CONTENT:
+        place_text(path, CONTENT)
+        command(["systemctl", "daemon-reload"], "systemctl daemon-reload", root)
+    with suppress(Refused):  # it is not loaded before its first start
+        # systemd counts these starts like those after a crash, and refuses too many.
+        command(["systemctl", "reset-failed", UPDATE_UNIT], "systemctl reset-failed", root)
+    command(["systemctl", "start", "--no-block", UPDATE_UNIT], "starting the update", root)

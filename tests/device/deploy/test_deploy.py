@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 import small_bundle
 from documents import parse as parse_document
 from edgevision.device.bundle import keys
+from edgevision.device.deploy.commands import journal
 from edgevision.device.deploy.deploy import request
 from edgevision.device.deploy.device_info import device_info
 from edgevision.device.deploy.package import PackageOptions, package
@@ -32,7 +32,7 @@ from edgevision.device.installer.archive.verify import read
 from edgevision.device.installer.base.errors import Refused
 from edgevision.device.installer.base.loop import UNNAMED, Loop
 from edgevision.device.installer.remote.request import SCHEMA, parse
-from edgevision.device.installer.remote.update_unit import ATTEMPTS, start_updater
+from edgevision.device.installer.remote.update_unit import start_updater
 from probed_devices import INSTALLED, SYSTEM, device, with_release
 
 from edgevision import default_model
@@ -219,22 +219,46 @@ def test_hostile_request_is_refused(request_: bytes) -> None:
         parse(request_)
 
 
-@pytest.mark.parametrize(("refusals", "said"), [(2, None), (99, "already loaded"), (0, None)])
-def test_unit_that_systemd_still_has_is_started_later(refusals: int, said: str | None) -> None:
-    """``systemctl show`` of a transient unit that just ended can keep it loaded for a moment."""
+def test_update_unit_is_written_once_and_started(tmp_path: Path) -> None:
+    """Its own file, so that nothing of an ended update is in the way; systemd reads it again only if it changed."""
     ran: list[str] = []
 
     def command(line: Sequence[str | Path], what: str, folder: Path) -> str:
-        ran.append(str(line[0]))
-        if line[0] == "systemd-run" and ran.count("systemd-run") <= refusals:
-            raise Refused(
-                f"{what} failed (exit 1): Unit edgevision-update.service was already loaded or has a fragment file."
-            )
+        ran.append(" ".join(map(str, line)))
+        if "reset-failed" in line:
+            raise Refused("Unit edgevision-updater.service not loaded.")
         return ""
 
-    with pytest.raises(Refused, match=said) if said else nullcontext():
-        start_updater(Path("/manager.pyz"), command, lambda seconds: None)
-    assert ran.count("systemctl") == ran.count("systemd-run") - 1 == min(refusals, ATTEMPTS - 1)
+    start = [
+        "systemctl reset-failed edgevision-updater.service",
+        "systemctl start --no-block edgevision-updater.service",
+    ]
+    start_updater(tmp_path, command)
+    assert ran == ["systemctl daemon-reload", *start]
+    start_updater(tmp_path, command)
+    assert ran[3:] == start
+    unit = tmp_path / "etc/systemd/system/edgevision-updater.service"
+    text = unit.read_text()
+    assert "ExecStart=/usr/bin/python3 -I /opt/edgevision/manager.pyz run-update\n" in text
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(text)
+    unit.unlink()
+    unit.symlink_to(elsewhere)
+    start_updater(tmp_path, command)
+    assert not unit.is_symlink() and unit.read_text() == text
+    assert ran[5:] == ["systemctl daemon-reload", *start]
+
+
+@pytest.mark.parametrize("running", [*probe.UPDATERS, ""])
+def test_update_by_an_older_manager_is_seen(running: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def properties(unit: str, *names: str) -> dict[str, str]:
+        return {"ActiveState": "activating" if unit == running else "inactive", "NRestarts": str(len(unit))}
+
+    monkeypatch.setattr(probe, "properties", properties)
+    found = probe.updater()
+    assert probe.runs(found) == bool(running)
+    assert found["NRestarts"] == str(len(running or "edgevision-updater.service"))
+    assert all(f"--unit={unit}" in journal(3, False, UNNAMED) for unit in probe.UPDATERS)
 
 
 def test_request_is_read() -> None:
