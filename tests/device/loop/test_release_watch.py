@@ -57,6 +57,22 @@ def test_update_is_told_once_per_step_and_start(device: Device) -> None:
     assert device.look(trial) == ReleaseChange(OLD, NEW, "provisional", "")
     assert device.look() is None
     assert device.look(trial.confirmed()) == ReleaseChange(OLD, NEW, "confirmed", "")
+    device.look()
+    device.start()
+    assert device.look() is None
+
+
+def test_event_that_a_power_cut_may_have_lost_is_reported_again(device: Device) -> None:
+    """Outputs bring a line to the disk, or send it, a moment later."""
+    first = ReleaseState().switched(OLD, "confirmed", "boot")
+    device.look(first)
+    device.look()
+    back = first.switched(NEW, "provisional", "boot").reverted("the device restarted before the release was confirmed")
+    found = device.look(back)
+    assert found is not None
+    device.start()
+    assert device.look() == found
+    assert device.look() is None
     device.start()
     assert device.look() is None
 
