@@ -1,4 +1,4 @@
-"""Tests of ``edgevision deploy`` to an emulated board over SSH, with a power cut in the middle of the switch.
+"""Tests of ``edgevision deploy`` to an emulated board over SSH, with power cuts in the switch and during the trial.
 
 One test on one release: each boot takes a minute, and what one step leaves is what the next one needs.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import parse_lines
 from failing_model import fails_on_bright_images
 
 from tools.emulation import pi_bundle
@@ -26,6 +27,9 @@ STARTED = "Started edgevision.service"
 RESTARTED = "the device restarted before the release was confirmed"
 ANY = ("--min-fps", "0", "--time-limit", "600")
 """For an emulated board on a busy machine, whose rate changes from one minute to the next."""
+FOR_EVER = ("--frames", "1000000", "--min-fps", "0", "--time-limit", "3600")
+"""A trial that no emulated board can end."""
+EVENTS = "/var/lib/private/edgevision/events.jsonl"
 ARMED, REACHED = f"/home/{USER}/stop-before-link", "/run/stopped-before-link"
 STOP = f'''
 import os
@@ -60,7 +64,7 @@ def pi(finished: Finished) -> Iterator[Pi]:
 
 
 @pytest.mark.parametrize("prepared", ["trixie"], indirect=True, scope="session")
-def test_releases_over_ssh_and_a_power_cut_in_the_switch(pi: Pi, finished: Finished, tmp_path: Path) -> None:
+def test_releases_over_ssh_and_power_cuts(pi: Pi, finished: Finished, tmp_path: Path) -> None:
     sign = ("--sign", finished.prepared.key or "")
     second, third = (model(finished, tmp_path, name) for name in ("second", "third"))
     remote = Remote(pi, tmp_path, IMAGES / "key")
@@ -89,6 +93,29 @@ def test_releases_over_ssh_and_a_power_cut_in_the_switch(pi: Pi, finished: Finis
     assert "the device goes on alone" in ended(update, 5)[1]
     boot(pi, remote)
     assert_runs(pi, remote, good, RESTARTED)
+    remote.run(f"rm {ARMED}")
+
+    update = remote.start("update", third, *sign, *FOR_EVER)
+    pi.wait_for("the trial", lambda: pi.said().count(STARTED) > 1 and on_trial(remote.status()))
+    pi.cut_power()
+    boot(pi, remote)
+    assert_runs(pi, remote, good, RESTARTED)
+    said = ended(update, 4, 5)[1]  # 4: it answered again within a minute
+    assert RESTARTED in said or "the device goes on alone" in said
+
+    found = remote.deployed(third, *sign, *ANY)
+    assert (found["state"], found["release"]["from"]) == ("confirmed", good), found
+    last = found["release"]["to"]
+    pi.press_power_button()
+    root = Rootfs(pi.card)
+    assert root.names("/opt/edgevision/releases") == {good, last}
+    assert "edgevision" not in root.names(f"/home/{USER}/.cache"), "uploads that nobody needs"
+    assert decisions(root) == [
+        ("confirmed", first, good),
+        ("reverted", good, "broken"),
+        ("reverted", good, last),
+        ("confirmed", good, last),
+    ]
 
 
 def model(finished: Finished, folder: Path, name: str) -> Path:
@@ -130,6 +157,24 @@ def allow(remote: Remote) -> None:
         assert PASSWORD not in user.shown
     finally:
         user.close()
+
+
+def on_trial(status: dict[str, Any]) -> bool:
+    """Return whether the third model runs without being confirmed."""
+    third = str(status["current"]).startswith("third-")
+    return third and status["state"] == "provisional" and status["service"]["state"] == "active (running)"
+
+
+def decisions(root: Rootfs) -> list[tuple[str, str, str]]:
+    """Return what the events ``release`` of all boots say was decided, once for what was decided again or said twice."""
+    found: list[tuple[str, str, str]] = []
+    for line in parse_lines(root.read(EVENTS)):
+        if line["type"] != "event" or line["event"] != "release" or line["state"] == "provisional":
+            continue
+        new = "broken" if line["to"].startswith("broken-") else line["to"]
+        if (one := (line["state"], line["from"], new)) not in found[-1:]:
+            found.append(one)
+    return found
 
 
 def assert_runs(pi: Pi, remote: Remote, release: str, reason: str) -> None:
