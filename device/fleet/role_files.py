@@ -11,8 +11,8 @@ from edgevision.files.atomic import write_bytes
 
 NAME = "edgevision"
 FOLDERS = ("action_plugins", "defaults", "handlers", "library", "meta", "tasks")
-PROBE = Path("module_utils/edgevision_probe.py")
-"""The program that ``edgevision deploy`` sends, under a name that modules import it by."""
+PROGRAMS = ("probe", "receive", "forget")
+"""What ``edgevision deploy`` runs on a device; ``probe`` has the name that modules import it by."""
 _NOT_OURS = ("__init__.py", "__pycache__")
 
 
@@ -32,7 +32,7 @@ def place(target: Path) -> None:
     for name in FOLDERS:
         files |= {Path(name, one.name): one for one in (role / name).iterdir() if one.name not in _NOT_OURS}
     programs: Traversable = resources.files(__package__.rpartition(".")[0] + ".deploy") / "programs"
-    files[PROBE] = programs / "probe.py"
+    files |= {Path("module_utils", f"edgevision_{name}.py"): programs / f"{name}.py" for name in PROGRAMS}
     for path, source in files.items():
         (target / path.parent).mkdir(parents=True, exist_ok=True)
         write_bytes(target / path, source.read_bytes())

@@ -296,7 +296,8 @@ def test_status_has_model_and_event(bundle: Path) -> None:
 def test_role_is_exported_once(tmp_path: Path) -> None:
     role = export(tmp_path)
     assert {path.name for path in (role / "library").iterdir()} == {"edgevision_info.py", "edgevision_release.py"}
-    assert (role / "module_utils" / "edgevision_probe.py").is_file()
+    programs = {path.name for path in (role / "module_utils").iterdir()}
+    assert programs == {"edgevision_probe.py", "edgevision_receive.py", "edgevision_forget.py"}
     assert not list(role.rglob("__init__.py"))
     with pytest.raises(OutputExists, match="exists already"):
         export(tmp_path)
@@ -311,6 +312,35 @@ def test_status_through_ansible(tmp_path: Path) -> None:
     (here,) = parse(done.stdout, "fleet_status")["hosts"]
     assert here["host"] == "here"
     assert here["state"] in ("empty", "running", "down", "trial")
+
+
+def test_upload_continues_where_an_earlier_one_broke_off(tmp_path: Path) -> None:
+    pytest.importorskip("ansible")
+    from edgevision.device.fleet.role.action_plugins.edgevision_release import CALL, bundle_name, upload
+
+    role, home = export(tmp_path), tmp_path / "home"
+    there = home / ".cache/edgevision/upload"
+    data, key = bytes(range(256)) * 40, b"a public key"
+    name = bundle_name(data)
+
+    def run(program: str, argument: dict[str, Any], rest: bytes) -> dict[str, Any]:
+        text = (role / "module_utils" / f"edgevision_{program}.py").read_text() + CALL
+        command, given = [sys.executable, "-I", "-c", text], json.dumps(argument).encode() + b"\n" + rest
+        done = subprocess.run(command, input=given, capture_output=True, env={"HOME": str(home)}, check=True)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def cut_off(program: str, argument: dict[str, Any], rest: bytes) -> dict[str, Any]:
+        return run(program, argument, rest[:3000])
+
+    with pytest.raises(Exception, match="3000 of 10240 bytes arrived"):
+        upload({name: data, "key.pem": key}, {}, cut_off)
+    left = {path.name: path.stat().st_size for path in there.iterdir()}
+    paths, sent = upload({name: data, "key.pem": key}, left, run)
+    assert (Path(paths[name]).read_bytes(), Path(paths["key.pem"]).read_bytes()) == (data, key)
+    assert sent == len(data) + len(key) - 3000
+    run("forget", {}, b"")
+    assert not (home / ".cache").exists()
 
 
 @pytest.mark.slow

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shlex
 import tarfile
-import tempfile
 import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 SCHEMA = "edgevision.request/1"
@@ -18,6 +22,12 @@ WAIT_S = 20.0
 LOST_S = 60.0
 """Seconds for which a device may not answer during its trial."""
 INSTALL_S = 1800.0
+PROGRAMS = Path(__file__).resolve().parents[1] / "module_utils"
+CALL = """
+import json, sys
+sys.stdout.write(json.dumps(main(json.loads(sys.stdin.buffer.readline()))))
+"""
+"""Follows the text of a program: its argument is the first line of standard input."""
 SPEC: dict[str, dict[str, Any]] = {
     "made": {"type": "dict", "required": True},
     "device": {"type": "dict", "required": True},
@@ -33,7 +43,6 @@ Result = dict[str, Any]
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     """Compare, send, ask, wait; the decision is the device's."""
 
-    TRANSFERS_FILES = True
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
@@ -57,27 +66,32 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         return finished({**result, "uploaded_bytes": sent}, answer, time.monotonic() - began)
 
     def _install(self, given: Result, task_vars: dict[str, Any]) -> tuple[Result, int]:
-        """Send the files and the request; return the last answer of the module, and the bytes sent."""
-        bundle = Path(given["made"]["path"])
-        sent = [bundle, *map(Path, given["trust"])]
-        paths = {path: self._send(path) for path in sent}
-        arguments: Result = {"request": request(given, paths, bundle), "wait_s": WAIT_S}
-        if not given["device"]["installed"]["manager"]:  # first contact: the installer of the bundle does the work
-            with tempfile.TemporaryDirectory() as folder:
-                sent.append(installer_of(bundle, Path(folder)))
-                arguments["installer"] = self._send(sent[-1])
-                size = sum(path.stat().st_size for path in sent)
-        else:
-            size = sum(path.stat().st_size for path in sent)
-        installed = given["device"]["installed"]
-        return self._followed(arguments, task_vars, installed, given["made"]["release"]), size
+        """Send the files and the request; return the last answer of the module, and the bytes sent.
 
-    def _send(self, path: Path) -> str:
-        """Send a file into the temporary folder of this task, and return where it is."""
-        target = str(self._connection._shell.join_path(self._connection._shell.tmpdir, path.name))
-        self._transfer_file(str(path), target)
-        self._fixup_perms2((self._connection._shell.tmpdir, target))
-        return target
+        If the connection breaks, what arrived stays, and the next deployment continues there.
+        """
+        files, installed = files_of(given), given["device"]["installed"]
+        paths, sent = upload(files, given["device"]["uploads"], self._program)
+        arguments: Result = {"request": request(given, paths), "wait_s": WAIT_S}
+        if not installed["manager"]:  # first contact: the installer of the bundle does the work
+            arguments["installer"] = paths[INSTALLER]
+        answer = self._followed(arguments, task_vars, installed, given["made"]["release"])
+        with suppress(AnsibleConnectionFailure, AnsibleActionFail):
+            self._program("forget", {}, b"")
+        return answer, sent
+
+    def _program(self, name: str, argument: Result, data: bytes) -> Result:
+        """Run a program of ``edgevision deploy`` on the device, as modules are run, and return its answer."""
+        if not self._connection.has_pipelining:
+            raise AnsibleActionFail(f"the connection {self._connection.transport} sends no data to commands; use ssh")
+        text = (PROGRAMS / f"edgevision_{name}.py").read_text(encoding="utf-8") + CALL
+        command = f"/usr/bin/python3 -I -c {shlex.quote(text)}"
+        done = self._low_level_execute_command(command, in_data=json.dumps(argument).encode() + b"\n" + data)
+        if done["rc"] != 0:
+            lines = [line for line in done["stderr"].splitlines() if line.strip()] or [f"exit status {done['rc']}"]
+            raise AnsibleActionFail(f"the upload failed: {lines[-1].strip()}")
+        answer: Result = json.loads(done["stdout"])
+        return answer
 
     def _followed(self, arguments: Result, task_vars: dict[str, Any], before: Result, new: str) -> Result:
         """Call the module until the device has decided; a connection that breaks is made again for a minute."""
@@ -102,6 +116,42 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             arguments = {"wait_s": WAIT_S}
 
 
+def files_of(given: Result) -> dict[str, bytes]:
+    """Return name -> content of what a device gets: the bundle, keys, and for the first contact the installer."""
+    bundle = Path(given["made"]["path"])
+    data = bundle.read_bytes()
+    files = {bundle_name(data): data} | {path.name: path.read_bytes() for path in map(Path, given["trust"])}
+    if not given["device"]["installed"]["manager"]:
+        files[INSTALLER] = installer_of(bundle)
+    return files
+
+
+def bundle_name(data: bytes) -> str:
+    """Return the name of a bundle on a device: that of its content, so that only the same one is continued."""
+    return f"{hashlib.sha256(data).hexdigest()}.tar.xz"
+
+
+def upload(
+    files: Mapping[str, bytes], there: Mapping[str, int], run: Callable[[str, Result, bytes], Result]
+) -> tuple[dict[str, str], int]:
+    """Send files, continuing with a bundle that came in part; return where each one is, and the bytes sent.
+
+    ``there``: name -> size of what an earlier deployment left. ``run``: runs a program on the device. Raises AnsibleActionFail.
+    """
+    paths: dict[str, str] = {}
+    sent = 0
+    for name, data in files.items():
+        begun = there.get(f"{name}.part", 0) if name == bundle_name(data) else 0
+        offset = begun if begun <= len(data) else 0
+        digest = hashlib.sha256(data).hexdigest()
+        argument = {"name": name, "sha256": digest, "bytes": len(data), "offset": offset, "keep": [*files]}
+        answer = run("receive", argument, data[offset:])
+        if "path" not in answer:
+            raise AnsibleActionFail(f"the upload of {name} failed ({answer.get('error')}); try again")
+        paths[name], sent = str(answer["path"]), sent + len(data) - offset
+    return paths, sent
+
+
 def decided(now: Result, before: Result, new: str) -> Result | None:
     """Return the outcome of an update that nobody could write down, as after a power cut; None if none was decided."""
     state, since = now.get("state") or {}, (before["state"] or {}).get("since")
@@ -123,13 +173,13 @@ def runs(installed: Result, release: str) -> bool:
     return bool(installed["current"] == release and state == "confirmed" and active)
 
 
-def request(given: Result, paths: dict[Path, str], bundle: Path) -> Result:
+def request(given: Result, paths: Mapping[str, str]) -> Result:
     """Return what the manager of the device is asked for."""
     return {
         "schema": SCHEMA,
         "verb": "update",
-        "bundle": paths[bundle],
-        "trust": [paths[Path(one)] for one in given["trust"]],
+        "bundle": next(path for name, path in paths.items() if name.endswith(".tar.xz")),
+        "trust": [paths[Path(one).name] for one in given["trust"]],
         "frames": given["frames"],
         "within_s": given["time_limit"],
         "min_fps": given["min_fps"] if given["min_fps"] >= 0 else None,
@@ -137,13 +187,12 @@ def request(given: Result, paths: dict[Path, str], bundle: Path) -> Result:
     }
 
 
-def installer_of(bundle: Path, folder: Path) -> Path:
+def installer_of(bundle: Path) -> bytes:
     """Unpack the installer of a bundle; the device checks everything else itself."""
     with tarfile.open(bundle, "r:xz") as archive:
         member = archive.extractfile(INSTALLER)
         assert member is not None
-        (folder / INSTALLER).write_bytes(member.read())
-    return folder / INSTALLER
+        return member.read()
 
 
 def finished(result: Result, answer: Result, seconds: float) -> Result:
