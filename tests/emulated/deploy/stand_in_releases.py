@@ -29,6 +29,10 @@ while True:
     socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1\\nWATCHDOG=1", address)
     time.sleep(1)
 """
+MUTE = """# Recognizes nothing and never reports that it is ready.
+import time
+time.sleep(1e6)
+"""
 
 
 def unit() -> bytes:
@@ -40,9 +44,9 @@ def unit() -> bytes:
 
 
 def main(folder: Path) -> None:
-    """Write one.tar.xz and two.tar.xz for this machine, and arm.tar.xz for another architecture."""
-    for name in ("one", "two"):
-        loop = LOOP.format(name=name).encode() + b"#" * 1000
+    """Write one.tar.xz, two.tar.xz and mute.tar.xz for this machine, and arm.tar.xz for another architecture."""
+    for name, text in (("one", LOOP.format(name="one")), ("two", LOOP.format(name="two")), ("mute", MUTE)):
+        loop = text.encode() + b"#" * 1000
         installable(folder / f"{name}.tar.xz", model=loop, unit=unit(), installer=installer_pyz.pyz())
     small_bundle.build(folder / "arm.tar.xz", python=PYTHON, arch="aarch64")
 

@@ -62,6 +62,14 @@ def test_bundle_for_another_architecture_is_refused_before_anything_is_sent(remo
     assert remote.uploads() == ""
 
 
+def test_release_that_never_becomes_ready_is_taken_back(remote: EmulatedDevice) -> None:
+    before = remote.state()["current"]
+    found = remote.deployed("{host} mute.tar.xz --time-limit 5", 4)
+    assert (found["state"], found["reason"]) == ("reverted", "not ready within 5 s")
+    assert remote.state()["current"] == before
+    until("the release before", lambda: remote.status()["service"]["state"] == "active (running)")
+
+
 @pytest.fixture
 def years_behind(remote: EmulatedDevice) -> Iterator[EmulatedDevice]:
     """The device, reached by an SSH server whose sessions see a clock that is five years behind."""
