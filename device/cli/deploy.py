@@ -166,6 +166,8 @@ def _update_one(host: str, port: int | None, identity: Path | None, as_json: boo
         say_json(done.to_json())
     elif done.kept:
         say(done.describe())
+        if done.note:
+            say(f"note: {done.note}")
         say(f"next: edgevision deploy status {host}{loop.option}")
     if not done.kept:
         for line in () if as_json else done.log:

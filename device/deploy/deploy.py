@@ -80,6 +80,11 @@ class Deployed:
         return str(self.outcome.get("reason", ""))
 
     @property
+    def note(self) -> str:
+        """What the new release does not have of the one before; empty if nothing."""
+        return str(self.outcome.get("note", ""))
+
+    @property
     def log(self) -> list[str]:
         """Last lines of a release that was taken back."""
         return [str(line) for line in self.outcome.get("log", [])]
@@ -112,6 +117,7 @@ class Deployed:
             "rate_fps": self.outcome.get("rate_fps"),
             "reason": self.reason,
             "log": self.log,
+            "note": self.note,
         }
 
 

@@ -34,6 +34,8 @@ class Outcome:
     """Why the new release was taken back, one line; empty if it was not."""
     log: tuple[str, ...] = ()
     """Last lines of the failed release in the journal."""
+    note: str = ""
+    """What the new release does not have of the one before, one line; empty if nothing."""
 
     @property
     def kept(self) -> bool:
@@ -60,6 +62,7 @@ class Outcome:
             "rate_fps": {"before": self.rate_before, "after": self.rate_after},
             "reason": self.reason,
             "log": list(self.log),
+            "note": self.note,
         }
 
     def save(self, path: Path) -> None:

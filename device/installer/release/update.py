@@ -26,6 +26,7 @@ from .service import place_service
 from .service_state import Ask, ask_system, look, tail
 from .state import ReleaseState
 from .switch import HOME, Change, boot_id, change, release_folder
+from .taught import left_behind
 from .trial import Trial, TrialOptions, Verdict
 
 log = logging.getLogger("edgevision.installer")
@@ -118,7 +119,7 @@ class Updater:
         if after.current != release.name:  # the guard of the unit was faster
             return replace(outcome, state="reverted", reason=after.reason)
         finish(root, release, state.number, self._loop)
-        return outcome
+        return replace(outcome, note=left_behind(root, old, release.name, self._loop))
 
     def _tried(self, wanted: TrialOptions) -> Verdict:
         self._status.step("trial", _described(wanted))

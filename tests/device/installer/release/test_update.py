@@ -170,6 +170,21 @@ def test_failed_trial_is_taken_back(board: Board, said: str, bundles: tuple[Path
     assert "one" in unit(root)
 
 
+def test_taught_classes_that_the_new_model_lacks_are_named(bundles: tuple[Path, Path, Path], root: Path) -> None:
+    board = Board()
+    install(bundles[0], root)
+    taught = root / "var/lib/private/edgevision/taught"
+    taught.mkdir(parents=True)
+    old, new = (taught / f"{read(one).manifest.files['model.tflite'].sha256}.json" for one in bundles[:2])
+    assert board.updater().update(wish(bundles[1], root)).note == ""
+    old.write_text("{}")
+    board.updater().roll_back(root, "again")
+    assert f"stay in {old}; teach the new model again" in board.updater().update(wish(bundles[1], root)).note
+    board.updater().roll_back(root, "again")
+    new.write_text("{}")
+    assert board.updater().update(wish(bundles[1], root)).note == ""
+
+
 def test_slow_first_rates_do_not_fail_a_release(bundles: tuple[Path, Path, Path], root: Path) -> None:
     board = Board(rates=[10.0, 2.0, 7.0, 9.0])
     install(bundles[0], root)
