@@ -40,6 +40,12 @@ WAIT_S = 0.5
 @option_of(SETTINGS["page"], help="web: serve the app here.  [default: 8088, for this machine only]")
 @option_of(SETTINGS["page_tls"])
 @option_of(SETTINGS["state"], help="web: folder of the certificate.")
+@click.option(
+    "--images",
+    type=PATH,
+    metavar="FOLDER",
+    help="android, ios: photos on which to measure what MediaPipe's preprocessing would change.  [default: the self-test]",
+)
 @json_option
 @quiet_option
 @overwrite_option
@@ -48,6 +54,9 @@ def export(model: Path, to: str, output: Path | None, overwrite: bool, as_json: 
 
     The app prepares images as edgevision run does, byte for byte, and runs the model's self-test at its first start. It works
     on phones and computers from any web host with https, and without a network afterwards.
+
+    --to android and --to ios make a folder with the model for MediaPipe Tasks and the code of an app that feeds it as in
+    training: Kotlin with CameraX, or Swift.
     """
     from ..export.records import ExportRequest
 

@@ -29,6 +29,8 @@ TARGETS = {
     "web": Target(
         "web.export:export_web", "an offline web app", frozenset({"runtime", "serve", "page", "page_tls", "state"})
     ),
+    "android": Target("phones.export:export_android", "a folder for an Android app", frozenset({"images"})),
+    "ios": Target("phones.export:export_ios", "a folder for an iOS app", frozenset({"images"})),
 }
 
 

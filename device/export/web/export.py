@@ -13,12 +13,12 @@ from edgevision.model_file import model_file
 from edgevision.model_file.model_file import model_errors
 from edgevision.next_command import command
 
+from ..output_folder import Mark, require_replaceable, write_folder
 from ..records import Exported
 from . import runtime
 from .app_files import app_files, version_of
 from .browser_model import browser_model
-from .facts import model_facts
-from .output_folder import require_replaceable, write_folder
+from .facts import SCHEMA, model_facts
 from .selftest_cases import make_selftest
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..records import ExportRequest
 
+MARK = Mark(Path("model") / "facts.json", SCHEMA)
 MODEL, IMAGES = "model.tflite", "selftest.bin.gz"
 PORT = 8088
 """Port on which the app is served unless another one is given."""
@@ -35,7 +36,7 @@ PORT = 8088
 def export_web(request: ExportRequest) -> Exported:
     """Write the app of a model. Raises EdgeVisionError."""
     folder = request.output or Path(f"{request.model.stem}-web")
-    require_replaceable(folder, request.overwrite)
+    require_replaceable(folder, MARK, request.overwrite)
     file = model_file.read(request.model)
     with open_model(request.model) as model:
         facts = model_facts(file, model, MODEL)

@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from edgevision.errors import CannotWrite, OutputExists
 from edgevision.files.scratch import scratch_folder
 from edgevision.input_file import open_file
 
-from .facts import SCHEMA
-
-MARK = Path("model") / "facts.json"
-"""File by which an app that was exported before is recognized."""
 HEAD = 200
-"""Bytes of it that hold its schema."""
+"""Bytes of a mark that hold its schema."""
 
 
-def require_replaceable(folder: Path, overwrite: bool) -> None:
+class Mark(NamedTuple):
+    """The file by which a folder that was exported before is recognized."""
+
+    path: Path
+    """Its path in the folder."""
+    schema: str
+    """Schema of the JSON document that it is."""
+
+
+def require_replaceable(folder: Path, mark: Mark, overwrite: bool) -> None:
     """Raise OutputExists if a folder may not be made: something is there that is not an earlier export."""
     if not os.path.lexists(folder):
         return
-    if not is_app(folder):
+    if not is_export(folder, mark):
         empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
         if not empty:
             raise OutputExists(f"{folder} already exists and is not an exported app; give another folder with -o")
@@ -30,11 +36,11 @@ def require_replaceable(folder: Path, overwrite: bool) -> None:
         raise OutputExists(f"{folder} already exists; give another folder with -o, or replace it with --overwrite")
 
 
-def is_app(folder: Path) -> bool:
-    """Return whether a folder is an exported app."""
+def is_export(folder: Path, mark: Mark) -> bool:
+    """Return whether a folder was made by an export with this mark."""
     try:
-        with open_file(folder / MARK, "app") as stream:
-            return not folder.is_symlink() and SCHEMA.encode() in stream.read(HEAD)
+        with open_file(folder / mark.path, "app") as stream:
+            return not folder.is_symlink() and mark.schema.encode() in stream.read(HEAD)
     except OSError:  # MissingFile is one, too
         return False
 
