@@ -53,6 +53,8 @@ class HostResult:
     rate_fps: Mapping[str, float | None] | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    note: str = ""
+    """What the new release does not have of the one before; empty if nothing."""
     canary: bool = False
 
 
@@ -155,6 +157,7 @@ def _take(host: HostResult, result: Mapping[str, Any]) -> None:
     host.uploaded_bytes = int(result.get("uploaded_bytes", 0))
     host.rate_fps, host.seconds = result.get("rate_fps"), result.get("seconds") or {}
     host.log = [str(line) for line in result.get("log", [])]
+    host.note = str(result.get("note", ""))
 
 
 def _named(hosts: list[HostResult]) -> str:

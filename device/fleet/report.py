@@ -39,8 +39,9 @@ def _change(one: HostResult) -> str:
 
 
 def _reason(one: HostResult, dry_run: bool) -> str:
-    """Return why the release was not kept; before a deployment, also what may be wrong with the device."""
+    """Return why the release was not kept, or a note; before a deployment, also what may be wrong with the device."""
     notes = [f"{check.name}: {check.found}; {check.fix}" for check in one.checks if not check.ok] if dry_run else []
+    notes += [one.note] if one.note else []
     return one.reason or ("note: " + "; ".join(notes) if notes else "")
 
 
@@ -64,6 +65,7 @@ def deploy_json(result: FleetResult) -> dict[str, Any]:
                 "rate_fps": dict(one.rate_fps) if one.rate_fps else {"before": None, "after": None},
                 "seconds": dict(one.seconds),
                 "log": one.log,
+                "note": one.note,
             }
             for one in result.hosts
         ],

@@ -25,6 +25,7 @@ KEYS = (
     "rate_fps",
     "seconds",
     "log",
+    "note",
     "device",
     "msg",
     "module_stderr",

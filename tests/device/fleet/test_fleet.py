@@ -214,6 +214,14 @@ def test_canary_that_fails_leaves_four_untouched() -> None:
     assert deploy_table(found).row_count == 5
 
 
+def test_note_of_a_device_is_passed_on() -> None:
+    told = event("ok", "door1", state="confirmed", release=RELEASES, note="the classes taught on it stay")
+    found = reported(told, status=0)
+    shown = parse(json.dumps(deploy_json(found)), "fleet_deploy")
+    assert [one["note"] for one in shown["hosts"][:2]] == ["the classes taught on it stay", ""]
+    assert next(iter(deploy_table(found).columns[-1].cells)) == "note: the classes taught on it stay"
+
+
 @pytest.mark.parametrize(
     ("events", "code"),
     [

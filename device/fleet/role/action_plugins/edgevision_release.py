@@ -202,7 +202,7 @@ def finished(result: Result, answer: Result, seconds: float) -> Result:
     if not outcome:
         said = answer.get("msg") or "the update ended without an outcome; see: edgevision deploy logs USER@HOST"
         return {**result, "failed": True, "state": "refused", "reason": said, "msg": said}
-    result |= {key: outcome[key] for key in ("state", "reason", "rate_fps", "log") if key in outcome}
+    result |= {key: outcome[key] for key in ("state", "reason", "rate_fps", "log", "note") if key in outcome}
     result["release"] = outcome.get("release") or result["release"]
     result["changed"] = result["state"] != "unchanged"
     if result["state"] in ("confirmed", "unchanged"):
