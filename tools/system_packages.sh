@@ -26,6 +26,8 @@ libglib2.0-bin  brings GLib, which reads NetworkManager's key files as NetworkMa
 python3         the system's own Python, which starts the installer on an SD card
 gcc             builds the fake libedgetpu and the fake webcam
 libc6-dev       headers for gcc
+g++             compiles exported C arrays
+gcc-arm-none-eabi  compiles them for Cortex-M
 shellcheck      checks the shell scripts of an SD card
 mosquitto       the MQTT broker that the MQTT output is tested with
 chromium        opens the live page

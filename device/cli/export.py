@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgevision.byte_sizes import parse_bytes
 from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
 from edgevision.cli.setting_options import option_of
 from edgevision.cli.terminal import bar, note, say, say_json
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from ..export.records import Exported
 
 WAIT_S = 0.5
+
+
+def _bytes(_: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    """Return the number of bytes that an option gives. Raises UsageError."""
+    try:
+        return None if value is None else parse_bytes(value)
+    except ValueError:
+        raise UsageError(
+            f"--{option.name}: {value!r} is not a size; give a number above 0 with kB or MB, such as 256kB"
+        ) from None
 
 
 @click.command()
@@ -46,17 +57,35 @@ WAIT_S = 0.5
     metavar="FOLDER",
     help="android, ios: photos on which to measure what MediaPipe's preprocessing would change.  [default: the self-test]",
 )
+@click.option(
+    "--io",
+    type=click.Choice(["int8", "uint8"]),
+    help="c-array: type of the inputs and outputs.  [default: as they are]",
+)
+@click.option(
+    "--ram",
+    callback=_bytes,
+    metavar="SIZE",
+    help="c-array: refuse a model whose tensor arena needs more, such as 256kB.",
+)
+@click.option(
+    "--flash", callback=_bytes, metavar="SIZE", help="c-array: refuse a model whose array has more, such as 1MB."
+)
 @json_option
 @quiet_option
 @overwrite_option
 def export(model: Path, to: str, output: Path | None, overwrite: bool, as_json: bool, quiet: bool, **own: Any) -> None:
-    """Make of MODEL what runs it elsewhere: --to web makes a folder that is a complete offline web app.
+    """Make of MODEL what runs it elsewhere.
 
-    The app prepares images as edgevision run does, byte for byte, and runs the model's self-test at its first start. It works
-    on phones and computers from any web host with https, and without a network afterwards.
+    --to web makes a folder that is a complete offline web app. It prepares images as edgevision run does, byte for byte, and
+    runs the model's self-test at its first start. It works on phones and computers from any web host with https, and without
+    a network afterwards.
 
     --to android and --to ios make a folder with the model for MediaPipe Tasks and the code of an app that feeds it as in
     training: Kotlin with CameraX, or Swift.
+
+    --to c-array makes C++ sources for a microcontroller: the model, its constants and labels, the operators to register in
+    TensorFlow Lite Micro, and a self-test. kB and MB are powers of 1000.
     """
     from ..export.records import ExportRequest
 
@@ -71,7 +100,7 @@ def export(model: Path, to: str, output: Path | None, overwrite: bool, as_json: 
         return
     for line in made.notes:
         note(line, quiet)
-    say(f"wrote {made.path}: {made.summary} ({made.files} files, {made.bytes / 1e6:.1f} MB)")
+    say(f"wrote {made.path}: {made.summary} ({made.files} files, {_size(made.bytes)})")
     if given.get("serve"):
         _serve(made.path, given)
     else:
@@ -103,8 +132,12 @@ def _to_json(made: Exported, to: str, model: Path) -> dict[str, Any]:
         "files": made.files,
         "bytes": made.bytes,
         "notes": list(made.notes),
-        to: dict(made.details),
+        to.replace("-", "_"): dict(made.details),
     }
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def _serve(folder: Path, given: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,12 +26,20 @@ class Mark(NamedTuple):
 
 def require_replaceable(folder: Path, mark: Mark, overwrite: bool) -> None:
     """Raise OutputExists if a folder may not be made: something is there that is not an earlier export."""
+    require_free(folder, lambda earlier: is_export(earlier, mark), overwrite, "an exported app")
+
+
+def require_free(folder: Path, is_ours: Callable[[Path], bool], overwrite: bool, what: str) -> None:
+    """Raise OutputExists like ``require_replaceable``, for what an export without a mark made.
+
+    ``is_ours``: whether a folder is an earlier export; ``what``: what that is called, such as "an exported app".
+    """
     if not os.path.lexists(folder):
         return
-    if not is_export(folder, mark):
+    if not is_ours(folder):
         empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
         if not empty:
-            raise OutputExists(f"{folder} already exists and is not an exported app; give another folder with -o")
+            raise OutputExists(f"{folder} already exists and is not {what}; give another folder with -o")
     elif not overwrite:
         raise OutputExists(f"{folder} already exists; give another folder with -o, or replace it with --overwrite")
 

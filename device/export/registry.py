@@ -31,6 +31,11 @@ TARGETS = {
     ),
     "android": Target("phones.export:export_android", "a folder for an Android app", frozenset({"images"})),
     "ios": Target("phones.export:export_ios", "a folder for an iOS app", frozenset({"images"})),
+    "c-array": Target(
+        "c_array.export:export_c_array",
+        "C++ sources for microcontrollers with TensorFlow Lite Micro",
+        frozenset({"io", "ram", "flash"}),
+    ),
 }
 
 

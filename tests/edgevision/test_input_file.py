@@ -159,6 +159,7 @@ OWN = {
     "device/deploy/programs/probe.py": "runs on the device, with the standard library only",
     "device/deploy/programs/receive.py": "runs on the device, with the standard library only",
     "device/bundle/own_wheel.py": "the installed package",
+    "device/export/c_array/trial.py": "what its parent wrote for it",
     "device/bundle/installer_pyz.py": "the installed package",
     "device/bundle/deb/package.py": "the installed package",
     "device/bundle/oci/context.py": "the installed package",

@@ -20,6 +20,7 @@ ALLOWED: Mapping[str, str] = {
     r"no file system can be mounted here": "containers may not mount, even as root",
     r"this machine runs systemd|this machine has picamera2": "the test is about a machine without it",
     r"this machine was started by a prepared SD card": "the test is about a machine that was not",
+    r"tflite-micro is not on this machine": "its wheels are for x86-64 Linux alone",
     r"LiteRT.js is not on this machine": "it comes from npm, whose registry a network may not let through",
     r"bundles are only for Python": "bundles exist for the Python versions of Raspberry Pi OS alone",
 }

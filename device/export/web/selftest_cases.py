@@ -18,7 +18,7 @@ from edgevision.model_file.detector_selftest import DetectorCase, DetectorSelfTe
 from edgevision.preprocessing import decode
 from edgevision.selftest import check, tensor_sha256
 
-from .drawn_images import drawn_frames
+from ..drawn_images import drawn_frames
 
 if TYPE_CHECKING:
     from edgevision.model import Model
