@@ -123,6 +123,7 @@ def open_case(path: Path, photos: Path, offset: int | None) -> Case:
     """Load a model, convert it to float and preprocess all images. Raises EdgeVisionError."""
     found = open_network(scan(path), path.stem, PreprocessingOptions(), None)
     model, files = found.model, decode.find(photos)
+    assert isinstance(model, FloatModel)
     stack = np.stack([pixels(decode.read(file), found.card.preprocessing) for file in files])
     classes = None
     if offset is not None:

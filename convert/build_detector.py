@@ -108,7 +108,7 @@ def held_out_boxes(
     """Return the held-out set: the labeled images given by the user, else the rest of the calibration folder."""
     if options.eval_data is not None:
         return labeled_boxes(options.eval_data, calibration)
-    count = network.loaded.outputs
+    count = network.outputs
     labels = network.card.labels or tuple(str(number) for number in range(count))
     return remaining_boxes(calibration, labels, options.seed, training)
 

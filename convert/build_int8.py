@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from edgevision.datasets.training_images import TrainingImages
 from edgevision.engines.interpreter import open_interpreter
@@ -66,7 +64,7 @@ def held_out(
     network: Network, calibration: CalibrationSet, options: ConvertOptions, training: TrainingImages
 ) -> HeldOut:
     """Return the held-out set: the labeled images given by the user, else the rest of the calibration folder."""
-    card, outputs = network.card, network.loaded.outputs
+    card, outputs = network.card, network.outputs
     if options.eval_data is not None:
         return labelled(options.eval_data, card, outputs, calibration, training)
     return remaining(calibration, card.labels, options.seed, classes=max(2, outputs), training=training)
@@ -103,15 +101,8 @@ def quantized(
             options.effort,
             options.activation_range,
             stages.progress,
-            frozenset(_layer_names(model.keras)),
+            model.layer_names,
             judges,
         )
     verify(result.flatbuffer, preprocessing)
     return result, result.flatbuffer
-
-
-def _layer_names(keras_model: Any) -> Iterator[str]:
-    """Yield the layer names of a model, including nested models; a plain function has none."""
-    for layer in getattr(keras_model, "layers", ()):
-        yield layer.name
-        yield from _layer_names(layer)

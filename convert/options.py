@@ -24,7 +24,7 @@ class ConvertOptions:
     """The model to convert, the images, the output and the settings."""
 
     model: Path
-    """The .keras or .h5 file, or SavedModel folder."""
+    """The .keras or .h5 file, SavedModel folder, or float .tflite."""
     calibration: Path | None = setting(
         None,
         "path",

@@ -1,4 +1,4 @@
-"""The whole conversion: from a Keras model and photos to one self-describing int8 .tflite and a report."""
+"""The whole conversion: from a Keras model or a float .tflite and photos to one self-describing int8 .tflite and a report."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ from .report.html import detector_page, page, page_path, write_page
 from .report.record import ConvertReport, quantization_record
 from .source_model.model_name import GENERIC, model_name
 from .source_model.source_model import Network, open_network
+from .tflite_source.open_tflite import is_tflite, open_tflite, scan_tflite
 
 __all__ = ["ConvertOptions", "convert", "report_path"]
 
 
 @missing_dependencies()
 def convert(options: ConvertOptions, progress: Progress | None = None) -> ConvertReport | DetectorConvertReport:
-    """Convert a Keras classifier or detector to a self-describing int8 .tflite, repair it, and measure what it lost.
+    """Convert a classifier or detector to a self-describing int8 .tflite, repair it, and measure what it lost.
 
     Writes NAME.tflite, NAME.report.json and NAME.report.html.
 
@@ -76,7 +77,8 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
         _require_outputs_absent(options.output, options.overwrite)
     with stages.stage("scan", "Scanning the model"):
         options = replace(options, model=find_model(options.model))
-        found = scan(options.model, options.load)
+        from_tflite = is_tflite(options.model)
+        found = (scan_tflite if from_tflite else scan)(options.model, options.load)
         name = _name(options, found.card)
         folder = find_folder(options.calibration, options.model, found.card)
         training = training_images(found.card, options.model.parent / SPLIT_FILE)
@@ -86,7 +88,8 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
     with run or nullcontext():
         output = options.output or (run.folder if run else Path()) / f"{name}.tflite"
         with stages.stage("load", "Loading the model"):
-            network = open_network(found, name, options.preprocessing, options.labels)
+            open_source = open_tflite if from_tflite else open_network
+            network = open_source(found, name, options.preprocessing, options.labels)
         build = _detector if network.card.task in ("detection", "points") else _classifier
         report = build(network, calibration, training, output, options, stages)
         if run is not None:
@@ -129,8 +132,8 @@ def _classifier(
         report_path=report_path(output),
         page_path=page_path(output),
         card=card,
-        source=network.loaded.scan,
-        parameters=network.loaded.parameters,
+        source=network.scan,
+        parameters=network.parameters,
         sha256=written.sha256,
         int8_bytes=written.file_bytes,
         float_bytes=made.float_bytes,
@@ -146,7 +149,7 @@ def _classifier(
         selftest=made.selftest,
         seconds=stages.finish(),
         gate=judge(made.comparison, calibration, options),
-        notes=notes(calibration, made, options),
+        notes=(*notes(calibration, made, options), *network.remarks),
     )
     atomic.write_text(report.report_path, run_folder.dump(report.to_json()) + "\n")
     return write_page(report, page)
@@ -177,8 +180,8 @@ def _detector(
         report_path=report_path(output),
         page_path=page_path(output),
         card=card,
-        source=network.loaded.scan,
-        parameters=network.loaded.parameters,
+        source=network.scan,
+        parameters=network.parameters,
         sha256=written.sha256,
         int8_bytes=written.file_bytes,
         float_bytes=made.float_bytes,
@@ -194,7 +197,7 @@ def _detector(
         selftest=made.selftest,
         seconds=stages.finish(),
         gate=judge_detector(made.comparison, calibration, options),
-        notes=detector_notes(calibration, made, options),
+        notes=(*detector_notes(calibration, made, options), *network.remarks),
     )
     atomic.write_text(report.report_path, run_folder.dump(report.to_json()) + "\n")
     return write_page(report, detector_page)
@@ -217,7 +220,7 @@ def _finished_card(
     network: Network, quantization: dict[str, Any], test: SelfTest | DetectorSelfTest | None
 ) -> ModelCard:
     return network.card.with_(
-        source_sha256=network.loaded.scan.sha256(),
+        source_sha256=network.scan.sha256(),
         selftest=test,
         quantization=quantization,
         versions=run_folder.versions(),

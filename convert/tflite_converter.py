@@ -1,4 +1,4 @@
-"""TensorFlow Lite's converter: from a TensorFlow function with a static shape to a float or int8 flatbuffer."""
+"""TensorFlow Lite's converter: from a TensorFlow function with a static shape, or a float flatbuffer, to a float or int8 one."""
 
 from __future__ import annotations
 
@@ -35,20 +35,37 @@ def int8_flatbuffer(graph: Any, samples: Callable[[], Iterable[Sample]]) -> byte
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    return _convert(converter, "cannot be quantized to int8")
+    return _quietly(converter.convert, "cannot be quantized to int8")
+
+
+def int8_of_float(flatbuffer: bytes, samples: Callable[[], Iterable[Sample]]) -> bytes:
+    """Convert a float flatbuffer as ``int8_flatbuffer`` converts a function, with the same calibrator and quantizer.
+
+    Its native code trusts the flatbuffer and may end the process for a corrupt one. Raises BadModel.
+    """
+    tf = backend.tensorflow()
+    from tensorflow.lite.python import convert, util
+    from tensorflow.lite.python.optimize import calibrator
+
+    def quantize() -> bytes:
+        calibrated = calibrator.Calibrator(flatbuffer).calibrate(samples)
+        result = convert.mlir_quantize(calibrated, disable_per_channel_for_dense_layers=True)
+        return bytes(util.modify_model_io_type(result, tf.uint8, tf.uint8))
+
+    return _quietly(quantize, "cannot be quantized to int8")
 
 
 def float_flatbuffer(graph: Any) -> bytes:
     """Convert a function without quantization. Raises BadModel."""
     converter = backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([graph])
-    return _convert(converter, "cannot be converted to TFLite")
+    return _quietly(converter.convert, "cannot be converted to TFLite")
 
 
-def _convert(converter: Any, failed: str) -> bytes:
+def _quietly(convert: Callable[[], Any], failed: str) -> bytes:
     failure: Exception | None = None
     with backend.quiet() as native:
         try:
-            result = bytes(converter.convert())
+            result = bytes(convert())
         # The converter raises ConverterError, RuntimeError, ValueError and others, and names the operator only in its
         # native log, which is readable once ``quiet`` ends.
         except Exception as error:

@@ -1,4 +1,4 @@
-"""``edgevision convert``: converts a Keras model to one self-describing int8 .tflite."""
+"""``edgevision convert``: converts a Keras model or a float .tflite to one self-describing int8 .tflite."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ RECORDS = (ConvertOptions, LoadOptions, PreprocessingOptions)
 @json_option
 @quiet_option
 def convert(as_json: bool, quiet: bool, **values: Any) -> None:
-    """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) to a self-describing int8 .tflite and report the accuracy loss."""
+    """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) or a float .tflite to a self-describing int8 .tflite and report
+    the accuracy loss."""
     from edgevision.errors import GateNotMet
 
     from ..conversion_notes import WARNING

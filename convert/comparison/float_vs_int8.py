@@ -19,7 +19,7 @@ from edgevision.types import TensorSpec
 
 from ..images.calibration import Skipped
 from ..images.heldout import HeldOut, LabelledImage
-from ..source_model.float_model import FloatModel
+from ..source_model.flatbuffer_model import SourceNetwork
 from .balance import ClassBalance, class_balance
 from .chance import ChanceLevel, chance_level
 from .disagreements import Disagreement, TopDisagreements
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     Scores = npt.NDArray[np.float32]
 
 N_FIDELITY_IMAGES = 8
-"""Number of images on which the float .tflite must match Keras; it then stands in for Keras, being faster."""
+"""Number of images on which the float .tflite must match the source model; it then stands in for it, being faster."""
 MAX_DIFFERENCE = 1e-3
-"""Largest allowed score difference between Keras and the float .tflite (measured: 1e-5)."""
+"""Largest allowed score difference between the source model and the float .tflite (measured: 1e-5)."""
 STRETCHED = 100
 """Number of images that are also scored stretched, as other tools feed them to the model."""
 
@@ -81,7 +81,7 @@ class TrainedOnComparison:
 
 
 def compare(
-    model: FloatModel,
+    model: SourceNetwork,
     float_model: Interpreter,
     int8_model: Interpreter,
     card: ModelCard,
@@ -156,14 +156,14 @@ def scores_of(interpreter: Interpreter, picture: Pixels, card: ModelCard) -> Sco
     return classification.scores(interpreter.infer(tensor)[0], interpreter.outputs[0], card.activation)
 
 
-def _check(model: FloatModel, picture: Pixels, wanted: Scores, card: ModelCard) -> None:
-    """Check that the float .tflite matches the Keras model on one image. Raises BadModel if it does not."""
+def _check(model: SourceNetwork, picture: Pixels, wanted: Scores, card: ModelCard) -> None:
+    """Check that the float .tflite matches the source model on one image. Raises BadModel if it does not."""
     output = model.outputs(picture[np.newaxis])
     spec = TensorSpec("scores", output.shape, "float32")
     difference = float(np.abs(classification.scores(output, spec, card.activation) - wanted).max())
     if not difference <= MAX_DIFFERENCE:  # also true for NaN
         raise BadModel(
-            "the float TFLite model does not match the Keras model "
+            "the float TFLite model does not match the source model "
             f"(largest score difference {difference:.3g}, before quantization): "
             "TensorFlow Lite converts one of its operators incorrectly"
         )

@@ -26,12 +26,12 @@ from edgevision.preprocessing.transform import pixels
 
 from .. import backend
 from ..images.heldout_boxes import HeldOutBoxes
-from ..source_model.float_model import FloatModel
+from ..source_model.flatbuffer_model import SourceNetwork
 
 N_FIDELITY_IMAGES = 4
-"""Number of images on which the float .tflite must match Keras; it then stands in for Keras, being faster."""
+"""Number of images on which the float .tflite must match the source model; it then stands in for it, being faster."""
 MAX_DIFFERENCE = 1e-3
-"""Largest allowed difference of a score between Keras and the float .tflite, and of an encoded box per unit of its size."""
+"""Largest allowed difference of a score between the source model and the float .tflite, and of an encoded box per unit of size."""
 
 
 class Loss(NamedTuple):
@@ -96,7 +96,7 @@ def compare_detectors(
     """Run both detectors on the held-out images, with the same code as the device. Raises BadInput, BadModel, EngineError.
 
     Both are flatbuffers as the device runs them. Images that the model was trained on are counted apart, unless
-    there are no others. ``split_file``: the split.csv beside the Keras model.
+    there are no others. ``split_file``: the split.csv beside the source model.
     """
     if not heldout.images:
         return DetectorFidelity(None)
@@ -116,21 +116,18 @@ def compare_detectors(
         return DetectorFidelity(evaluate(subjects[0], given, other=subjects[1], step=step))
 
 
-def check_fidelity(model: FloatModel, plain: bytes, card: ModelCard, heldout: HeldOutBoxes) -> None:
-    """Check that the float .tflite, without the detection operator, matches Keras. Raises BadModel if it does not."""
+def check_fidelity(model: SourceNetwork, plain: bytes, card: ModelCard, heldout: HeldOutBoxes) -> None:
+    """Check that the float .tflite, without the detection operator, matches the source model. Raises BadModel if it does not."""
     with backend.quiet():
         interpreter = open_interpreter(plain)
     try:
         for image in heldout.images[:N_FIDELITY_IMAGES]:
             batch = pixels(image.read(), card.preprocessing)[np.newaxis]
-            outputs = model.call(model.normalize(batch))
-            outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-            expected = [np.asarray(one, np.float32) for one in outputs]
-            for output, theirs in zip(interpreter.infer(model.normalize(batch)), expected, strict=True):
+            for output, theirs in zip(interpreter.infer(model.normalize(batch)), model.results(batch), strict=True):
                 difference = np.abs(np.asarray(output, np.float32) - theirs)
                 if not (difference <= MAX_DIFFERENCE * np.maximum(1.0, np.abs(theirs))).all():  # also true for NaN
                     raise BadModel(
-                        "the float TFLite model does not match the Keras model (largest difference "
+                        "the float TFLite model does not match the source model (largest difference "
                         f"{float(difference.max()):.3g}, before quantization): TensorFlow Lite converts one of its "
                         "operators incorrectly"
                     )

@@ -8,9 +8,9 @@ from pathlib import Path
 SAVE = "model.save('model.keras')"
 PYTORCH = (
     "a PyTorch file, which is not read; build the network in Keras, or make a .tflite with LiteRT Torch "
-    "(pip install litert-torch) and give that to edgevision card"
+    "(pip install litert-torch) and convert that"
 )
-ONNX = "an ONNX file, which is not read; give the Keras model it was made from, or make a .tflite with onnx2tf"
+ONNX = "an ONNX file, which is not read; make a float .tflite with onnx2tf and convert that, or give its Keras model"
 PICKLE = f"a Python pickle (as of PyTorch), which could run code and is not read; save a Keras model with {SAVE}"
 CORE_ML = "a Core ML model, which is not read; give the Keras model it was made from"
 TFLITE_RUNTIME_ONLY = "holds a .tflite, which is converted already; unpack it and show it with edgevision inspect"

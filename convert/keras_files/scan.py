@@ -18,7 +18,7 @@ from .allowlist import refusal
 from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
 log = Log("edgevision.convert")
-Format = Literal["keras", "h5", "weights", "savedmodel"]
+Format = Literal["keras", "h5", "weights", "savedmodel", "tflite"]
 KERAS_2 = ("1.", "2.", "tfjs-layers ")
 """Beginnings of the versions before Keras 3; TensorFlow.js, as in Teachable Machine, writes its own."""
 MAX_DEPTH = 256
@@ -27,7 +27,7 @@ MAX_DEPTH = 256
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Contents of a model file that passed the allow-list."""
+    """Contents of a model file that passed the allow-list, or of a .tflite that passed the strict reader."""
 
     path: Path
     format: Format

@@ -9,8 +9,9 @@ import numpy as np
 
 from edgevision.errors import BadModel
 
+from ..source_model.flatbuffer_model import FlatbufferModel, SourceNetwork
 from ..source_model.float_model import FloatModel
-from ..tflite_converter import float_flatbuffer, int8_flatbuffer, reason
+from ..tflite_converter import float_flatbuffer, int8_flatbuffer, int8_of_float, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,18 +21,22 @@ if TYPE_CHECKING:
     from edgevision.types import Pixels
 
 
-def to_int8(model: FloatModel, pictures: Callable[[], Iterable[Pixels]]) -> bytes:
+def to_int8(model: SourceNetwork, pictures: Callable[[], Iterable[Pixels]]) -> bytes:
     """Convert a model to an int8 .tflite. Raises BadModel if an operator cannot be quantized.
 
     ``pictures`` is called once and yields the calibration images, uint8 (height, width, channels). A black and a white
     image are added, so that the input range covers all bytes: real = scale * (byte - zero_point) with scale = 1 / std,
     and zero_point = mean to within half a step.
     """
+    if isinstance(model, FlatbufferModel):
+        return int8_of_float(model.flatbuffer, lambda: _samples(model, pictures()))
     return int8_flatbuffer(_graph(model), lambda: _samples(model, pictures()))
 
 
-def to_float(model: FloatModel) -> bytes:
+def to_float(model: SourceNetwork) -> bytes:
     """Convert a model to a float .tflite, without quantization. Raises BadModel."""
+    if isinstance(model, FlatbufferModel):
+        return model.flatbuffer
     return float_flatbuffer(_graph(model))
 
 
@@ -57,7 +62,7 @@ def _untraceable(error: Exception) -> str:
     return reason(error, "")
 
 
-def _samples(model: FloatModel, pictures: Iterable[Pixels]) -> Iterator[list[npt.NDArray[np.float32]]]:
+def _samples(model: SourceNetwork, pictures: Iterable[Pixels]) -> Iterator[list[npt.NDArray[np.float32]]]:
     for pixels in pictures:
         yield [model.normalize(pixels)[np.newaxis]]
     for level in (0, 255):

@@ -9,7 +9,7 @@ BYTES = "(pixel - 0) / 1"
 
 
 def preprocessing_line(stored: Preprocessing, source: Preprocessing) -> str:
-    """Return the line for the preprocessing in the file and that of the Keras model.
+    """Return the line for the preprocessing in the file and that of the source model.
 
     They differ if the scale of one input cannot express it: a mean per channel, BGR, a mean outside 0..255.
     """

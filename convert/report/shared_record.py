@@ -38,9 +38,9 @@ class ConversionRecord:
     card: ModelCard
     """The model card, without the digest of the file."""
     source: Scan
-    """The scanned Keras file."""
+    """The scanned source file."""
     parameters: int
-    """Number of parameters of the Keras model."""
+    """Number of parameters of the source model."""
     sha256: str
     """sha256 of the .tflite."""
     int8_bytes: int
@@ -48,7 +48,7 @@ class ConversionRecord:
     float_bytes: int
     """Size of the same model as a float .tflite in bytes."""
     normalization: Preprocessing
-    """Preprocessing of the Keras model; what the input's scale cannot express of it, a layer of the .tflite computes."""
+    """Preprocessing of the source model; what the input's scale cannot express of it, a layer of the .tflite computes."""
     preprocessing_from: str
     """Where the preprocessing was found."""
     labels_from: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,11 @@ class FloatModel:
         """Height, width and channels of the input."""
         return self.preprocessing.height, self.preprocessing.width, self.preprocessing.channels
 
+    @property
+    def layer_names(self) -> frozenset[str]:
+        """Names of the layers, including those of nested models; a plain function has none."""
+        return frozenset(_layer_names(self.keras))
+
     def concrete(self) -> Any:
         """Return a TensorFlow function of one image, float32 (1, height, width, channels), with a static shape."""
         tf = backend.tensorflow()
@@ -55,12 +61,23 @@ class FloatModel:
 
     def normalize(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Convert bytes to the normalized values that the quantized input represents."""
-        return _real(pixels, self.preprocessing)
+        return real_values(pixels, self.preprocessing)
+
+    def results(self, batch: Pixels) -> list[npt.NDArray[np.float32]]:
+        """Return all outputs of the network, each (n, ...), for uint8 images (n, height, width, channels)."""
+        outputs = self.call(backend.tensorflow().constant(self.normalize(batch)))
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        return [np.asarray(one, np.float32) for one in outputs]
 
     def outputs(self, batch: Pixels) -> npt.NDArray[np.float32]:
         """Return the network's outputs (n, outputs) for uint8 images (n, height, width, channels)."""
-        tf = backend.tensorflow()
-        return np.asarray(self.call(tf.constant(self.normalize(batch))), dtype=np.float32)
+        return self.results(batch)[0]
+
+
+def _layer_names(keras_model: Any) -> Iterator[str]:
+    for layer in getattr(keras_model, "layers", ()):
+        yield layer.name
+        yield from _layer_names(layer)
 
 
 def make_float_model(loaded: LoadedModel, inferred: InferredPreprocessing) -> FloatModel:
@@ -74,19 +91,24 @@ def make_float_model(loaded: LoadedModel, inferred: InferredPreprocessing) -> Fl
     if inferred.cut is not None:
         model = _without_rescaling(loaded, inferred)
     preprocessing = inferred.preprocessing
-    if _fits_one_scale(preprocessing) and not inferred.moves:
+    if fits_one_scale(preprocessing) and not inferred.moves:
         return FloatModel(model, preprocessing, None, None, loaded.own_shape)
-    matrix, offset = _input_convolution(preprocessing)
-    plain = replace(preprocessing, order="GRAY" if preprocessing.channels == 1 else "RGB", mean=(0.0,), std=(1.0,))
-    return FloatModel(model, plain, matrix, offset, loaded.own_shape)
+    matrix, offset = input_convolution(preprocessing)
+    return FloatModel(model, of_bytes(preprocessing), matrix, offset, loaded.own_shape)
 
 
-def _fits_one_scale(preprocessing: Preprocessing) -> bool:
+def of_bytes(preprocessing: Preprocessing) -> Preprocessing:
+    """Return the preprocessing of the same image as plain bytes, RGB or gray."""
+    return replace(preprocessing, order="GRAY" if preprocessing.channels == 1 else "RGB", mean=(0.0,), std=(1.0,))
+
+
+def fits_one_scale(preprocessing: Preprocessing) -> bool:
+    """Return whether the quantization of an input of bytes can express a preprocessing."""
     # With a mean outside 0..255, the input range excludes zero and quantization would extend it to include zero.
     return preprocessing.scalar and preprocessing.order != "BGR" and 0.0 <= preprocessing.mean[0] <= 255.0
 
 
-def _input_convolution(preprocessing: Preprocessing) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def input_convolution(preprocessing: Preprocessing) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return matrix and offset that compute (pixel - mean) / std per network channel from RGB or gray bytes."""
     mean = np.broadcast_to(np.asarray(preprocessing.mean), preprocessing.channels)
     std = np.broadcast_to(np.asarray(preprocessing.std), preprocessing.channels)
@@ -102,11 +124,11 @@ def _without_rescaling(loaded: LoadedModel, inferred: InferredPreprocessing) -> 
     assert inferred.cut is not None
     layer = layer_graph.layer_at(loaded.keras, inferred.cut.path)
     pixels = np.arange(loaded.height * loaded.width * loaded.channels) % 256
-    real = _real(pixels.reshape(1, loaded.height, loaded.width, loaded.channels), inferred.preprocessing)
+    values = real_values(pixels.reshape(1, loaded.height, loaded.width, loaded.channels), inferred.preprocessing)
     scale, offset = np.float32(layer.scale), np.float32(layer.offset)
-    before = np.asarray(loaded.run((real - offset) / scale))
+    before = np.asarray(loaded.run((values - offset) / scale))
     layer.scale, layer.offset = 1.0, 0.0
-    after = np.asarray(loaded.run(real))
+    after = np.asarray(loaded.run(values))
     if not np.allclose(before, after, rtol=1e-3, atol=1e-4):
         raise BadModel(
             f"{loaded.scan.path}: removing the Rescaling layer {layer.name!r} changes the model's scores; "
@@ -115,6 +137,7 @@ def _without_rescaling(loaded: LoadedModel, inferred: InferredPreprocessing) -> 
     return loaded.keras
 
 
-def _real(pixels: npt.NDArray[Any], preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+def real_values(pixels: npt.NDArray[Any], preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    """Return normalized values of pixels (..., channels)."""
     mean, std = np.asarray(preprocessing.mean, np.float32), np.asarray(preprocessing.std, np.float32)
     return (pixels.astype(np.float32) - mean) / std

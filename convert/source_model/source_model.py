@@ -13,7 +13,8 @@ from edgevision.model_file.label_file import parse_labels
 
 from ..keras_files.detector_cells import CellGrid, grid_from_json
 from ..keras_files.scan import Scan
-from .float_model import FloatModel, make_float_model
+from .flatbuffer_model import SourceNetwork
+from .float_model import make_float_model
 from .infer_preprocessing import InferredPreprocessing, infer_preprocessing
 from .infer_task import OutputTask, infer_task
 from .load import LoadedModel, not_scores
@@ -26,16 +27,22 @@ log = Log("edgevision.convert")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A loaded model with its task, preprocessing and labels."""
+    """A source model with its task, preprocessing and labels."""
 
-    loaded: LoadedModel
+    scan: Scan
+    """What its file contains."""
+    outputs: int
+    """Number of scores; of a detector, of classes."""
+    parameters: int
     inferred: InferredPreprocessing
-    model: FloatModel
+    model: SourceNetwork
     card: ModelCard
     """Model card with the fields known before quantization."""
     labels_from: str
     grid: CellGrid | None = None
     """The cells of a detector of boxes; None for others."""
+    remarks: tuple[str, ...] = ()
+    """What the user must know about how the file was read, one line each."""
 
 
 def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, labels_path: Path | None) -> Network:
@@ -67,9 +74,9 @@ def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, la
         labels=labels,
         activation=answer.activation,
         threshold=found.card.threshold if found.card else None,
-        training=_portable(found.card.training) if found.card else None,
+        training=portable(found.card.training) if found.card else None,
     )
-    return Network(loaded, inferred, model, card, labels_from, grid)
+    return Network(loaded.scan, loaded.outputs, loaded.parameters, inferred, model, card, labels_from, grid)
 
 
 def detector_grid(loaded: LoadedModel) -> CellGrid | None:
@@ -99,7 +106,7 @@ def point_grid(loaded: LoadedModel) -> tuple[int, int] | None:
     return loaded.grid
 
 
-def _portable(training: dict[str, object] | None) -> dict[str, object] | None:
+def portable(training: dict[str, object] | None) -> dict[str, object] | None:
     """Return the training record without the image folder, a path on this machine."""
     return None if training is None else {key: value for key, value in training.items() if key != "calibration"}
 

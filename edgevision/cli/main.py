@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("edgevision.convert.cli.train:train", "Train a classifier on a folder of photos and evaluate it."),
     "convert": (
         "edgevision.convert.cli.convert:convert",
-        "Quantize a Keras model to an int8 .tflite with labels and preprocessing inside.",
+        "Quantize a Keras model or a float .tflite to an int8 .tflite with labels and preprocessing inside.",
     ),
     "evaluate": ("edgevision.cli.evaluate:evaluate", "Score a model on labeled images, or compare two models."),
     "data": (

@@ -23,6 +23,8 @@ LAYERS = ("CONV_2D", DEPTHWISE, DENSE)
 """Operators with weights and a bias, which repair can improve."""
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 """Operators that only one of the two models contains."""
+_VIEWS = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
+"""Operators that only give a tensor another shape; the quantizer writes all of them as RESHAPE."""
 
 
 class CannotPair(Exception):
@@ -60,7 +62,7 @@ class Pair:
         self._known = known
         self.int8, self.reference = FlatModel(int8), FlatModel(reference)
         ours, theirs = _computing(self.int8), _computing(self.reference)
-        shapes = [[(op.name, model.shape(op.outputs[0])) for op in ops] for model, ops in self._sides(ours, theirs)]
+        shapes = [[(_kind(op), model.shape(op.outputs[0])) for op in ops] for model, ops in self._sides(ours, theirs)]
         if shapes[0] != shapes[1]:
             raise CannotPair(
                 f"the {len(ours)} operators of the int8 graph do not match the {len(theirs)} of the float graph"
@@ -119,6 +121,10 @@ class Pair:
         # A grouped convolution reads fewer channels than its input has.
         channels = self.int8.shape(op.inputs[0])[-1]
         return plain and (op.name != "CONV_2D" or self.int8.shape(op.inputs[1])[-1] == channels)
+
+
+def _kind(operator: Operator) -> str:
+    return "RESHAPE" if operator.name in _VIEWS else operator.name
 
 
 def rows(weights: Array, layer: Layer) -> Array:

@@ -113,7 +113,7 @@ def test_saved_network_opens_as_a_detector(trained: DetectorResult) -> None:
     network = open_network(scan(trained.model), "mine", PreprocessingOptions(), None)
     assert network.grid is not None
     assert network.card.task == "detection"
-    assert network.loaded.outputs == len(CLASSES)
+    assert network.outputs == len(CLASSES)
 
 
 @pytest.mark.slow
