@@ -90,6 +90,18 @@ class ConvertOptions:
     with_embedding: bool = setting(
         False, "flag", "Also output the features before the last layer, as edgevision teach needs.", "Quantization"
     )
+    edgetpu: bool = setting(
+        False, "flag", "Compile the model for the Edge TPU, too, with edgetpu_compiler, into the same file.", "Edge TPU"
+    )
+    min_mapped: float | None = setting(
+        None,
+        "float",
+        "Share of the operators in percent that the Edge TPU has to run; exit 3 below it.",
+        "Edge TPU",
+        low=0,
+        high=100,
+        default_text="no limit",
+    )
     name: str | None = setting(
         None,
         "text",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from edgevision import selftest
 from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.datasets.training_images import TrainingImages, training_images
-from edgevision.errors import EngineError, GateNotMet, UsageError, missing_dependencies
+from edgevision.errors import EngineError, UsageError, missing_dependencies
 from edgevision.files import atomic, run_folder
 from edgevision.inspection import compatibility
 from edgevision.model import open_model
@@ -26,6 +27,8 @@ from .build_detector import held_out_boxes, make_int8_detector, refuse_classifie
 from .build_int8 import Int8Model, held_out, make_int8
 from .comparison.accuracy_limit import judge, judge_detector
 from .conversion_notes import detector_notes, notes
+from .edgetpu.compilation import compile_into
+from .edgetpu.compiler import find_compiler
 from .images.calibration import CalibrationSet, choose, find_folder, set_aside
 from .keras_files.find_model import find_model
 from .keras_files.scan import scan
@@ -37,6 +40,7 @@ from .quantization.embedding_output import give_embedding
 from .quantization.verify import verify
 from .report.detector_record import DetectorConvertReport, detector_quantization_record
 from .report.html import detector_page, page, page_path, write_page
+from .report.html.page import Report
 from .report.record import ConvertReport, quantization_record
 from .source_model.model_name import GENERIC, model_name
 from .source_model.source_model import Network, open_network
@@ -67,11 +71,12 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
         OutputExists: An output file exists, and ``options.overwrite`` is False.
         CannotWrite: An output cannot be written.
         EngineError: The written model fails its own self-test on this machine.
-        MissingDependency: TensorFlow is not installed.
+        MissingDependency: TensorFlow, or edgetpu_compiler for ``options.edgetpu``, is not installed.
     """
     options = _validated(options)
     set_max_pixels(options.max_pixels)
     _check_names(options)
+    _require_compiler(options)
     stages = Stages(progress or NoProgress())
     if options.output is not None:
         _require_outputs_absent(options.output, options.overwrite)
@@ -94,7 +99,8 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
         report = build(network, calibration, training, output, options, stages)
         if run is not None:
             run.outputs += [path.name for path in (report.path, report.report_path, report.page_path) if path]
-            run.exit_code = 0 if report.gate is None or report.gate.met else GateNotMet.exit_code
+            failure = report.failure()
+            run.exit_code = 0 if failure is None else failure.exit_code
     return report
 
 
@@ -109,6 +115,14 @@ def _calibration(folder: Path, options: ConvertOptions, training: TrainingImages
         raise UsageError(f"--activation-range {options.activation_range} needs the repair; use --effort low or higher")
     found = choose(folder, options.calibration_count, options.seed, training)
     return found if options.effort == "none" else set_aside(found, options.seed)
+
+
+def _require_compiler(options: ConvertOptions) -> None:
+    """Check what ``--edgetpu`` needs before the work begins. Raises UsageError, MissingDependency."""
+    if options.min_mapped is not None and not options.edgetpu:
+        raise UsageError("--min-mapped limits what --edgetpu does; add --edgetpu, or leave --min-mapped out")
+    if options.edgetpu:
+        find_compiler()
 
 
 def _classifier(
@@ -151,8 +165,7 @@ def _classifier(
         gate=judge(made.comparison, calibration, options),
         notes=(*notes(calibration, made, options), *network.remarks),
     )
-    atomic.write_text(report.report_path, run_folder.dump(report.to_json()) + "\n")
-    return write_page(report, page)
+    return _finished(report, page, options, stages)
 
 
 def _detector(
@@ -199,8 +212,20 @@ def _detector(
         gate=judge_detector(made.comparison, calibration, options),
         notes=(*detector_notes(calibration, made, options), *network.remarks),
     )
+    return _finished(report, detector_page, options, stages)
+
+
+def _finished(report: Report, page: Callable[[Report], str], options: ConvertOptions, stages: Stages) -> Report:
+    """Put the part for the Edge TPU into the file if it is asked for, and write the reports."""
+    if options.edgetpu:
+        with stages.stage("edgetpu", "Compiling for the Edge TPU"):
+            made = compile_into(report.path, find_compiler(), options.min_mapped)
+        written = model_file.read(report.path)
+        report = replace(
+            report, edgetpu=made, sha256=written.sha256, int8_bytes=written.file_bytes, seconds=stages.finish()
+        )
     atomic.write_text(report.report_path, run_folder.dump(report.to_json()) + "\n")
-    return write_page(report, detector_page)
+    return write_page(report, page)
 
 
 def _contents(

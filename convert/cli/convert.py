@@ -33,8 +33,6 @@ RECORDS = (ConvertOptions, LoadOptions, PreprocessingOptions)
 def convert(as_json: bool, quiet: bool, **values: Any) -> None:
     """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) or a float .tflite to a self-describing int8 .tflite and report
     the accuracy loss."""
-    from edgevision.errors import GateNotMet
-
     from ..conversion_notes import WARNING
     from ..pipeline import convert as run
     from ..report import summary
@@ -55,8 +53,9 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
         Console(highlight=False, markup=False, emoji=False).print(summary.table(report))
         for line in summary.lines(report):
             say(line)
-    if report.gate is not None and not report.gate.met:
-        raise GateNotMet(report.gate.message())
+    failure = report.failure()
+    if failure is not None:
+        raise failure
 
 
 def _options(values: dict[str, Any]) -> ConvertOptions:

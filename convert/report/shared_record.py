@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import resource
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgevision.datasets.dataset import Skipped as SkippedItem
+from edgevision.errors import EdgeVisionError, EngineError, GateNotMet
 from edgevision.files import run_folder
 from edgevision.inspection.compatibility import Compatibility
 from edgevision.inspection.edgetpu_support import readiness
@@ -18,6 +20,7 @@ from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.graph import Graph, operators_json, tensors_json
 
 from ..comparison.accuracy_limit import AccuracyLimit
+from ..edgetpu.compilation import EdgeTpuCompilation
 from ..images.calibration import CalibrationSet, Skipped
 from ..keras_files.scan import Scan
 from ..quantization.correction import MINMAX, RepairResult
@@ -26,7 +29,7 @@ SCHEMA = "edgevision.convert/1"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ConversionRecord:
+class ConversionRecord(ABC):
     """What a finished conversion of any task records."""
 
     path: Path
@@ -67,6 +70,23 @@ class ConversionRecord:
     """Duration of each stage, and ``total``, in seconds."""
     notes: tuple[str, ...]
     """Notes for the user; none of them is an error."""
+    edgetpu: EdgeTpuCompilation | None = field(default=None, kw_only=True)
+    """The compilation for the Edge TPU; None if it was not asked for."""
+
+    def failure(self) -> EdgeVisionError | None:
+        """Return what is to be raised after the report: a limit that is not met, or a failed compilation; else None."""
+        if self.gate is not None and not self.gate.met:
+            return GateNotMet(self.gate.message())
+        if self.edgetpu is None:
+            return None
+        if self.edgetpu.problem is not None:
+            said = f"{self.path} has no part for the Edge TPU: edgetpu_compiler failed: {self.edgetpu.problem}"
+            return EngineError(f"{said}; it runs on the CPU")
+        return None if self.edgetpu.met else GateNotMet(self.edgetpu.message())
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole document."""
 
     def shared_json(self) -> dict[str, Any]:
         """Return the fields of the document that do not depend on the task."""
@@ -84,7 +104,7 @@ class ConversionRecord:
             "selection": self._selection(),
             "repair": self.repair.to_json() if self.repair else None,
             "layers": self.repair.layers_json() if self.repair else [],
-            "edgetpu": readiness(self.graph).to_json(),
+            "edgetpu": self._edgetpu(),
             "compatibility": self.compatibility.to_json(),
             "gate": self.gate.to_json() if self.gate else None,
             "notes": list(self.notes),
@@ -92,6 +112,12 @@ class ConversionRecord:
             "peak_rss_mb": peak_rss_mb(),
             "versions": run_folder.versions(),
         }
+
+    def _edgetpu(self) -> dict[str, Any]:
+        found = readiness(self.graph).to_json()
+        if self.edgetpu is None:
+            return {**found, "compiler": None}
+        return {**found, "mapped": round(self.edgetpu.mapped, 6), "compiler": self.edgetpu.to_json()}
 
     def _source(self) -> dict[str, Any]:
         return {

@@ -57,8 +57,28 @@ def rows(report: AnyReport) -> list[tuple[str, str]]:
         ("calibration", _calibration(report)),
         *_repair(report),
         *(detector_rows(report) if isinstance(report, DetectorConvertReport) else _classifier_rows(report)),
+        *_edgetpu(report),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items() if name != "total")),
     ]
+
+
+def _edgetpu(report: ConversionRecord) -> list[tuple[str, str]]:
+    """Return the table of the Edge TPU's compiler: what it maps, and for the rest why not."""
+    made = report.edgetpu
+    if made is None:
+        return []
+    if made.problem is not None:
+        return [("Edge TPU", f"not compiled: {made.problem}")]
+    log = made.attempts[-1].log
+    parts = "" if log.subgraphs in (None, 1) else f" in {log.subgraphs} parts"
+    head = f"{100 * made.mapped:.1f} % of the operators{parts}; edgetpu_compiler {log.version or 'of unknown version'}"
+    memory = [
+        f"{size / 1e6:.2f} MB of weights {where}"
+        for size, where in ((log.on_chip_bytes, "on the chip"), (log.off_chip_bytes, "sent for each image"))
+        if size is not None
+    ]
+    rows = [f"{one.count} {one.name}: {'Edge TPU' if one.edgetpu else f'CPU, {one.reason}'}" for one in made.operators]
+    return [("Edge TPU", "\n".join([head, *([", ".join(memory)] if memory else []), *rows]))]
 
 
 def _classifier_rows(report: ConvertReport) -> list[tuple[str, str]]:

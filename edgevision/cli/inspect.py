@@ -112,7 +112,12 @@ def _labels(labels: list[str]) -> str:
 def _edgetpu(found: dict[str, Any]) -> str:
     if found["compiled"]:
         return "compiled; runs only on an Edge TPU"
-    return "ready to compile" if found["ready"] else "not ready: " + "; ".join(found["reasons"])
+    if found["part_bytes"] is not None:
+        return f"compiled in this file, too ({found['part_bytes'] / 1e6:.2f} MB); runs there and on the CPU"
+    if not found["ready"]:
+        return "not ready: " + "; ".join(found["reasons"])
+    size = f"{found['parameter_bytes'] / 1e6:.2f} MB of weights"
+    return f"ready to compile, {size}" + ("" if found["fits_on_chip"] else ": more than stay on the chip (about 8 MB)")
 
 
 def _ends(report: dict[str, Any]) -> Table:

@@ -12,6 +12,7 @@ from ..errors import BadModel
 from ..model_file import model_file
 from ..model_file.card_from_metadata import card_hint
 from ..model_file.derived_card import DerivedCard, derive
+from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
 from ..model_file.model_file import ModelFile
 from ..model_file.suitability import unusable
 from ..tflite.graph import operators_json, subgraph_count, tensors_json
@@ -59,7 +60,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "operators": operators_json(graph),
         "signatures": signatures_json(file.flatbuffer),
         "all_int8": graph.all_int8,
-        "edgetpu": readiness(graph, subgraphs).to_json(),
+        "edgetpu": readiness(graph, subgraphs).to_json() | {"part_bytes": _part_bytes(file)},
         "compatibility": judge(file).to_json(),
         "runs_here": _runs_here(file),
         "usable": {"ok": reason is None, "reason": reason},
@@ -68,6 +69,12 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "notes": notes(file) if reason is None else [f"this model cannot be used: {reason}"],
     }
     return {key: _finite(value) for key, value in report.items()}
+
+
+def _part_bytes(file: ModelFile) -> int | None:
+    """Return the size of the part for the Edge TPU in the file's archive, None if there is none."""
+    part = file.files.get(EDGETPU_ENTRY)
+    return None if part is None else len(part)
 
 
 def notes(file: ModelFile) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from documents import parse
-from locations import ROOT
+from locations import HELPERS, ROOT
 
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
@@ -233,6 +233,43 @@ def test_command_writes_a_run_folder_and_only_json(trained: Path, photos: Path, 
     assert sorted(p.name for p in output.parent.iterdir()) == sorted([*written, "run.json"])
     with open_model(output) as opened:
         assert opened.card.labels == ("r", "g", "b")
+
+
+def test_model_is_compiled_for_the_edge_tpu_into_the_same_file(
+    trained: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in for edgetpu_compiler; what it does otherwise is in tests/convert/edgetpu."""
+    fake = tmp_path / "edgetpu_compiler"
+    fake.write_text(f'#!/bin/sh\nexec {sys.executable} {HELPERS / "fake_edgetpu_compiler.py"} "$@"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("EDGEVISION_EDGETPU_COMPILER", str(fake))
+    monkeypatch.setenv("FAKE_EDGETPU_COMPILER", "partial")
+    monkeypatch.setenv("FAKE_EDGETPU_RUNS", str(tmp_path / "calls"))
+    arguments = (
+        "convert",
+        trained,
+        "--calibration",
+        photos,
+        "--effort",
+        "none",
+        "--edgetpu",
+        "--min-mapped",
+        "90",
+        "--json",
+    )
+    done = command(*arguments, cwd=tmp_path)
+    assert done.returncode == 3 and "but --min-mapped is 90 %: on the CPU are" in done.stderr
+    document = parse(done.stdout, "convert")
+    found = document["edgetpu"]
+    assert 0 < found["mapped"] < 0.9 and found["compiler"]["met"] is False and found["compiler"]["problem"] is None
+    assert "edgetpu" in document["seconds"]
+    made = model_file.read(tmp_path / document["output"]["path"])
+    assert (made.sha256, made.file_bytes) == (document["output"]["sha256"], document["output"]["bytes"])
+    assert len(made.files["edgetpu.tflite"]) == found["compiler"]["part_bytes"]
+    run = json.loads((made.path.parent / "run.json").read_text())
+    assert run["exit_code"] == 3 and "CPU, More than one subgraph" not in done.stdout
+    page_text = next(made.path.parent.glob("*.html")).read_text()
+    assert "More than one subgraph is not supported" in page_text
 
 
 def add_card(path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
-from edgevision.model_file import model_file
+from edgevision.tflite.tables import io_specs, open_flatbuffer
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
@@ -21,19 +21,19 @@ from make_small_graphs import TYPES, Graph
 
 def make(ordinary: Path) -> bytes:
     """Return a compiled model with the inputs and outputs of an ordinary one."""
-    file = model_file.read(ordinary)
+    inputs, outputs = io_specs(open_flatbuffer(ordinary.read_bytes()))
     graph = Graph()
     ends = []
-    for spec in (*file.inputs, *file.outputs):
+    for spec in (*inputs, *outputs):
         number = graph.tensor(spec.name, spec.shape, spec.dtype)
         quantization = schema.QuantizationParametersT()
         quantization.scale, quantization.zeroPoint = [spec.scale], [spec.zero_point]
         graph.main.tensors[number].quantization = quantization
         ends.append(number)
-    inputs, outputs = ends[: len(file.inputs)], ends[len(file.inputs) :]
-    graph.operator("edgetpu-custom-op", inputs, outputs, custom=b"\0" * 16)
-    assert set(TYPES) >= {spec.dtype for spec in (*file.inputs, *file.outputs)}
-    return graph.build(inputs, outputs)
+    first, last = ends[: len(inputs)], ends[len(inputs) :]
+    graph.operator("edgetpu-custom-op", first, last, custom=b"\0" * 16)
+    assert set(TYPES) >= {spec.dtype for spec in (*inputs, *outputs)}
+    return graph.build(first, last)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,12 @@ def _tool(name: str, verdict: ToolCompatibility) -> Html:
 
 
 def _edgetpu(report: ConversionRecord) -> ToolCompatibility:
+    made = report.edgetpu
+    if made is not None and made.problem is not None:
+        return ToolCompatibility(False, f"not compiled: {made.problem}")
+    if made is not None:
+        left = tuple(f"on the CPU: {one.count} {one.name}: {one.reason}" for one in made.operators if not one.edgetpu)
+        return ToolCompatibility(True, None, (f"compiled: runs {100 * made.mapped:.1f} % of the operators", *left))
     found = readiness(report.graph)
     if not found.ready:
         return ToolCompatibility(False, "; ".join(found.reasons))

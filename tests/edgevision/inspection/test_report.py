@@ -101,6 +101,17 @@ def test_float_tensor_is_not_all_int8_and_not_ready() -> None:
     assert "1 of 11 tensors are not 8 bit (1 float32)" in found.reasons[0]
 
 
+def test_operators_that_are_newer_than_the_compiler_are_not_ready() -> None:
+    def renew(model: Any) -> None:
+        for code in model.operatorCodes:
+            code.version = 6 if code.builtinCode == schema.BuiltinOperator.CONV_2D else code.version
+
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    found = readiness(read_graph(changed(renew)))
+    said = "CONV_2D has version 6, but edgetpu_compiler 16.0 knows versions up to 5 and refuses the model"
+    assert found.reasons == (said,) and not found.ready and found.fits_on_chip
+
+
 def test_unsupported_operator_and_dynamic_shape_are_not_ready() -> None:
     def change(model: Any) -> None:
         for code in model.operatorCodes:
@@ -185,7 +196,8 @@ def test_report_on_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert report["opens_as"]["from"] == "graph"
     assert (report["opens_as"]["task"], report["opens_as"]["preprocessing"]["resize"]) == ("classification", "crop")
     assert report["runs_here"] == {"ok": True, "reason": None}
-    assert report["edgetpu"] == {"compiled": False, "ready": True, "reasons": [], "mapped": None}
+    ready = {"compiled": False, "ready": True, "reasons": [], "mapped": None}
+    assert report["edgetpu"] == {**ready, "parameter_bytes": 148, "fits_on_chip": True, "part_bytes": None}
     assert report["tensors"]["by_type"] == {"int8": 7, "uint8": 2, "int32": 2}
     assert report["operators"][1] == {"name": "CONV_2D", "version": 3, "count": 1, "int8": True}
     assert "no model card; instead, this is used: the quantization of the uint8 input shows" in report["notes"][0]
