@@ -167,6 +167,8 @@ OWN = {
     "device/system/host.py": "/proc and /sys",
     "device/outputs/webhook/spool.py": "files that the output wrote into a folder of its own",
     "device/outputs/clips/encoder.py": "a temporary file of its child process",
+    "convert/edgetpu/compiler.py": "the file that its child process made in a folder of its own",
+    "device/export/phones/template.py": "files of the installed package",
     "device/export/web/app_files.py": "files of the installed package",
     "device/page/assets.py": "files of the installed package",
     "device/system/throttling.py": "/sys",
