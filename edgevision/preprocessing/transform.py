@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ..types import Pixels, Tensor
 
 BYTE = np.dtype(np.uint8)
+HALF = 128
+"""Difference of the zero points of an int8 and a uint8 input with the same scale."""
+TOP_BIT = np.uint8(HALF)
 MAX_KEPT = 4_000_000
 """Size in bytes of the largest block that is kept. Halved camera frames are smaller; photos vary in size anyway."""
 
@@ -54,7 +57,8 @@ class Preparation:
     def __init__(self, preprocessing: Preprocessing, spec: TensorSpec) -> None:
         self._rule, self._spec = preprocessing, spec
         # The result of the last step is the input itself.
-        self._direct = takes_bytes(preprocessing, spec) and len(spec.shape) == 4 and not has_channels_first(spec)
+        bytes_as_they_are = spec.dtype == "uint8" and takes_bytes(preprocessing, spec)
+        self._direct = bytes_as_they_are and len(spec.shape) == 4 and not has_channels_first(spec)
         self._shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
         self._last: tuple[tuple[int, ...], Geometry] | None = None
         """Shape of the last frame and its geometry."""
@@ -99,7 +103,7 @@ def quantize(picture: Pixels, preprocessing: Preprocessing, spec: TensorSpec) ->
 def _stored(picture: Pixels, preprocessing: Preprocessing, spec: TensorSpec, axis: int) -> Tensor:
     """Return the stored values of pixels, in their shape; ``axis``: that of the channels."""
     if takes_bytes(preprocessing, spec):
-        return picture
+        return picture if spec.dtype == "uint8" else (picture ^ TOP_BIT).view(np.int8)
     if preprocessing.scalar:
         return np.take(_table(preprocessing.mean[0], preprocessing.std[0], spec), picture)
     means, stds = (
@@ -114,8 +118,11 @@ def _stored(picture: Pixels, preprocessing: Preprocessing, spec: TensorSpec, axi
 def takes_bytes(preprocessing: Preprocessing, spec: TensorSpec) -> bool:
     """Return whether pixel bytes are the stored values, because scale * (byte - zero_point) equals (byte - mean) / std.
 
-    The zero point is an integer and the mean need not be one, so a difference of half a step is accepted.
+    The zero point is an integer and the mean need not be one, so a difference of half a step is accepted. The bytes of an
+    int8 input are stored with the top bit flipped, which subtracts 128.
     """
+    if spec.dtype == "int8" and spec.quantized:
+        return takes_bytes(preprocessing, spec._replace(dtype="uint8", zero_point=spec.zero_point + HALF))
     if spec.dtype != "uint8":
         return False
     if not spec.quantized:
