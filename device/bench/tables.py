@@ -26,9 +26,9 @@ def times_table(results: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def costs_table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the table of cold start, memory, energy and accuracy."""
+    """Return the table of cold start, memory and energy."""
     heads = ("model, engine, threads", ">import", ">open", ">first", ">loaded MB", ">peak MB", ">file MB", ">CPU",
-             ">J/frame", ">top-1")  # fmt: skip
+             ">J/frame")  # fmt: skip
     return table(*told(heads, [_costs_row(result) for result in results]), title="Cold start (ms), memory, energy")
 
 
@@ -99,7 +99,6 @@ def _costs_row(result: Mapping[str, Any]) -> list[str]:
         _plain((result["model"].get("bytes") or 0) / 1e6 or None, 2),
         UNKNOWN if result.get("cpu_percent") is None else f"{result['cpu_percent']:.0f} %",
         _plain(result.get("energy_j_per_frame"), 4),
-        accuracy(result),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgevision.cli.terminal import has_bars, note, say, say_json, show
 
 from ..bench.benchmark import Bench
+from ..bench.pareto import accuracy_table
 from ..bench.profile_tables import profile_tables
 from ..bench.report import result_line
 from ..bench.tables import costs_table, machine_lines, ratio_lines, state_line, times_table
@@ -23,7 +24,8 @@ def tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
     for line in machine_lines(found.machine):
         say(line)
     say(f"state: {state_line(results[0]['state'])}")
-    show(times_table(results), costs_table(results), *profile_tables(results))
+    scored = accuracy_table(results)
+    show(times_table(results), costs_table(results), *([scored] if scored else []), *profile_tables(results))
     for line in ratio_lines(found.document["ratios"]):
         say(line)
     for reason in dict.fromkeys(reason for result in found.results for reason in result.invalid):

@@ -37,9 +37,10 @@ class Axis:
     step: float
 
     @classmethod
-    def around(cls, values: Iterable[float]) -> Axis:
-        """Return an axis with round ends and steps that contains zero and all values."""
-        every = [0.0, *(value for value in values if abs(value) < MOST)]
+    def around(cls, values: Iterable[float], with_zero: bool = True) -> Axis:
+        """Return an axis with round ends and steps that contains all values, and zero on request or without values."""
+        every = [value for value in values if abs(value) < MOST]
+        every = [0.0, *every] if with_zero or not every else every
         low, high = min(every), max(every)
         step = _round_step((high - low) / TICKS) if high - low > 1 / MOST else 1.0
         return cls(step * floor(low / step), step * max(ceil(high / step), floor(low / step) + 1), step)
@@ -166,10 +167,19 @@ class BarSegment:
     value: float
 
 
-def plot(curves: Sequence[Curve], x_name: str, y_name: str, labels: Sequence[tuple[float, float, str]] = ()) -> Html:
-    """Plot curves over common axes that start at zero, or below it for negative values; ``labels``: x, y and text."""
+def plot(
+    curves: Sequence[Curve],
+    x_name: str,
+    y_name: str,
+    labels: Sequence[tuple[float, float, str]] = (),
+    y_from_zero: bool = True,
+) -> Html:
+    """Plot curves over common axes; ``labels``: x, y and text.
+
+    The axes start at zero, or below it for negative values; the vertical one only if ``y_from_zero``.
+    """
     x_axis = Axis.around(x for curve in curves for x, _ in curve.points)
-    y_axis = Axis.around(y for curve in curves for _, y in curve.points)
+    y_axis = Axis.around((y for curve in curves for _, y in curve.points), y_from_zero)
     grid = "".join(f"M0 {100 - y_axis.place(tick):.2f}H1000" for tick in y_axis.ticks)
     drawn = join(_curve(curve, x_axis, y_axis) for curve in curves)
     graph = (
