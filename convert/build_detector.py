@@ -1,4 +1,4 @@
-"""From a float detector to a measured int8 detector: quantize, repair, append the operator, compare, make the self-test.
+"""From a float detector to a measured detector: convert, repair, append the operator, compare, make the self-test.
 
 A detector of points has no such operator, and no self-test: it ends in its cells.
 """
@@ -19,8 +19,8 @@ from edgevision.tflite.detection_op import result_outputs
 from edgevision.tflite.outputs import OutputFacts
 
 from . import backend
-from .build_int8 import quantized
-from .comparison.float_vs_int8_detector import DetectorFidelity, check_fidelity, compare_detectors
+from .build_classifier import quantized
+from .comparison.float_vs_converted_detector import DetectorFidelity, check_fidelity, compare_detectors
 from .images.calibration import CalibrationSet
 from .images.heldout_boxes import HeldOutBoxes, labeled_boxes, remaining_boxes
 from .keras_files.detector_cells import CellGrid
@@ -36,15 +36,15 @@ from .source_model.source_model import Network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Int8Detector:
-    """An int8 detector and its measurements."""
+class ConvertedDetector:
+    """A detector in its mode, and its measurements."""
 
     flatbuffer: bytes
-    """The whole model; one of boxes ends in TFLite_Detection_PostProcess, the rest is int8 throughout."""
+    """The whole model; one of boxes ends in TFLite_Detection_PostProcess."""
     float_bytes: int
     """Size in bytes of the same model as a float .tflite."""
     repair: RepairResult | None
-    """None if no repair was requested."""
+    """None if no repair was requested, and in modes without one."""
     heldout: HeldOutBoxes
     comparison: DetectorFidelity
     selftest: GeneratedDetectorSelfTest | None
@@ -53,14 +53,14 @@ class Int8Detector:
     """What it finds: boxes or points."""
 
 
-def make_int8_detector(
+def make_detector(
     network: Network,
     calibration: CalibrationSet,
     heldout: HeldOutBoxes,
     options: ConvertOptions,
     stages: Stages,
-) -> Int8Detector:
-    """Quantize, repair and measure a detector of boxes or points. Raises BadModel, EngineError.
+) -> ConvertedDetector:
+    """Convert, repair and measure a detector of boxes or points. Raises BadModel, EngineError.
 
     The held-out images are used only once, after all decisions are made.
     """
@@ -72,22 +72,22 @@ def make_int8_detector(
         judges = partial(DetectionJudge, grid=grid, threshold=card.threshold)
     with stages.stage("float", "Converting to float"):
         plain = to_float(network.model)
-        whole = _finished(plain, grid)
+        whole = finished(plain, grid)
     repaired, flatbuffer = quantized(network, plain, calibration, options, stages, judges)
-    finished = _finished(flatbuffer, grid)
-    with stages.stage("compare", "Comparing float and int8", len(heldout.images)):
+    converted = finished(flatbuffer, grid)
+    with stages.stage("compare", f"Comparing float and {options.mode}", len(heldout.images)):
         check_fidelity(network.model, plain, card, heldout)
         split_file = options.model.parent / SPLIT_FILE
-        comparison = compare_detectors(whole, finished, card, heldout, split_file, stages.step)
+        comparison = compare_detectors(whole, converted, card, heldout, split_file, stages.step)
     test = None
     if grid is not None:
         with stages.stage("selftest", "Generating the self-test", TRIALS):
-            test = _selftest(finished, card, options.seed, stages)
+            test = _selftest(converted, card, options.seed, stages)
     unit = "points" if grid is None else "boxes"
-    return Int8Detector(finished, len(whole), repaired, heldout, comparison, test, unit)
+    return ConvertedDetector(converted, len(whole), repaired, heldout, comparison, test, unit)
 
 
-def _finished(flatbuffer: bytes, grid: CellGrid | None) -> bytes:
+def finished(flatbuffer: bytes, grid: CellGrid | None) -> bytes:
     """Return a network as the device runs it: one of boxes with the operator that selects them."""
     return flatbuffer if grid is None else with_detection_operator(flatbuffer, grid)
 

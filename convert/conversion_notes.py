@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from edgevision.datasets.dataset import Skipped as SkippedItem
 
-from .build_detector import Int8Detector
-from .build_int8 import Int8Model
+from .build_classifier import ConvertedModel
+from .build_detector import ConvertedDetector
 from .images.calibration import CalibrationSet, Skipped
 from .images.heldout import USED_FOR_MODEL
+from .modes import MODES
 from .options import ConvertOptions
 
 WARNING = "warning: "
@@ -20,9 +21,9 @@ MAX_LISTED_SKIPS = 5
 """Maximum number of skipped images to list; the report lists all."""
 
 
-def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions) -> tuple[str, ...]:
+def notes(calibration: CalibrationSet, made: ConvertedModel, options: ConvertOptions) -> tuple[str, ...]:
     """Return the notes, one line each, the warnings first."""
-    found = [*_warnings(made, options), *_rendered(calibration, options)]
+    found = [*_warnings(made, options), *_mode(options), *_rendered(calibration, options)]
     found += _skipped(calibration, (*calibration.skipped, *made.heldout.skipped, *made.comparison.skipped))
     if made.comparison.pictures == 0:
         found.append("no images left to compare float and int8; give more images or --eval-data")
@@ -45,18 +46,17 @@ def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions)
     return tuple(found)
 
 
-def detector_notes(calibration: CalibrationSet, made: Int8Detector, options: ConvertOptions) -> tuple[str, ...]:
+def detector_notes(calibration: CalibrationSet, made: ConvertedDetector, options: ConvertOptions) -> tuple[str, ...]:
     """Return the notes on a detector, one line each, the warnings first."""
     result, done = made.comparison, made.comparison.evaluation
     found: list[str] = []
     agreement = result.agreement
     if agreement is not None and agreement.value is not None and agreement.value < MIN_AGREEMENT:
-        advice = "use --effort normal" if options.effort in ("none", "low") else "use --effort high"
         found.append(
-            f"{WARNING}only {100 * agreement.value:.1f} % of the {made.unit} of float and int8 have a partner, so the "
-            f"model differs from the trained one; {advice}, or more calibration images"
+            f"{WARNING}only {100 * agreement.value:.1f} % of the {made.unit} of float and {options.mode} have a partner, so "
+            f"the model differs from the trained one; {_advice(options)}"
         )
-    found += _rendered(calibration, options)
+    found += [*_mode(options), *_rendered(calibration, options)]
     found += _skipped(
         calibration, (*calibration.skipped, *made.heldout.skipped, *(done.skipped if done is not None else ()))
     )
@@ -82,8 +82,20 @@ def detector_notes(calibration: CalibrationSet, made: Int8Detector, options: Con
     return tuple(found)
 
 
+def _advice(options: ConvertOptions) -> str:
+    if not MODES[options.mode].int8:
+        return "use --mode float16"
+    effort = "normal" if options.effort in ("none", "low") else "high"
+    return f"use --effort {effort}, or more calibration images"
+
+
+def _mode(options: ConvertOptions) -> list[str]:
+    note = MODES[options.mode].note
+    return [] if note is None else [f"--mode {options.mode}: {note}"]
+
+
 def _rendered(calibration: CalibrationSet, options: ConvertOptions) -> list[str]:
-    if not calibration.rendered or not options.warn_rendered:
+    if not calibration.rendered or not options.warn_rendered or not MODES[options.mode].calibrated:
         return []
     return [
         "calibrated with synthetic images, which lowers accuracy on photos; give --calibration FOLDER with about "
@@ -91,15 +103,14 @@ def _rendered(calibration: CalibrationSet, options: ConvertOptions) -> list[str]
     ]
 
 
-def _warnings(made: Int8Model, options: ConvertOptions) -> list[str]:
+def _warnings(made: ConvertedModel, options: ConvertOptions) -> list[str]:
     """Return what makes the model useless as it is."""
     found = []
     agreement = made.comparison.agreement
     if agreement is not None and agreement.value < MIN_AGREEMENT:
-        advice = "use --effort normal" if options.effort in ("none", "low") else "use --effort high"
         found.append(
-            f"{WARNING}int8 gives the float model's answer on only {100 * agreement.value:.1f} % of "
-            f"{agreement.total} images, so the model is hardly usable; {advice}, or more calibration images"
+            f"{WARNING}{options.mode} gives the float model's answer on only {100 * agreement.value:.1f} % of "
+            f"{agreement.total} images, so the model is hardly usable; {_advice(options)}"
         )
     if made.comparison.chance is not None:
         found.append(f"{WARNING}{made.comparison.chance.message()}")

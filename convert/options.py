@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from edgevision.errors import UsageError
 from edgevision.settings import MAX_PIXELS, OVERWRITE, RUNS, SEED, setting
 
 from .images.counts import COUNT, MAX_COUNT, MIN_COUNT
 from .keras_files.load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
+from .modes import MODES, Mode
 from .source_model.preprocessing_options import PreprocessingOptions
 
 Effort = Literal["none", "low", "normal", "high"]
@@ -62,6 +64,13 @@ class ConvertOptions:
         metavar="PHOTOS",
         default_text="the other images of the calibration folder",
         old_names=("report_on",),
+    )
+    mode: Mode = setting(
+        "int8",
+        "choice",
+        "Arithmetic: all int8, int8 with int8 input, float16 or int8 weights only (dynamic), int16 activations, or float.",
+        "Quantization",
+        choices=get_args(Mode),
     )
     effort: Effort = setting(
         "normal",
@@ -123,3 +132,21 @@ class ConvertOptions:
     seed: int = SEED.field(group="Quantization")
     warn_rendered: bool = True
     """Whether to warn about synthetic calibration images; False in the demo, whose model is meant for them."""
+
+
+def check_mode(options: ConvertOptions) -> None:
+    """Refuse options that mean nothing in the mode. Raises UsageError."""
+    mode = options.mode
+    if not MODES[mode].int8 and options.edgetpu:
+        raise UsageError(f"--edgetpu needs an int8 model, but --mode is {mode}; leave one of them out")
+    if not MODES[mode].int8 and options.effort in ("low", "high"):
+        raise UsageError(f"--effort {options.effort} repairs int8 models, but --mode is {mode}; leave --effort out")
+    if not MODES[mode].int8 and options.activation_range != "auto":
+        raise UsageError(
+            f"--activation-range {options.activation_range} is for int8 models, but --mode is {mode}; "
+            "leave --activation-range out"
+        )
+    if options.effort == "none" and options.activation_range not in ("auto", "minmax"):
+        raise UsageError(f"--activation-range {options.activation_range} needs the repair; use --effort low or higher")
+    if mode == "float" and options.max_drop is not None:
+        raise UsageError("--max-drop limits a loss, and --mode float loses nothing; leave --max-drop out")

@@ -1,4 +1,4 @@
-"""The whole conversion: from a Keras model or a float .tflite and photos to one self-describing int8 .tflite and a report."""
+"""The whole conversion: from a Keras model or a float .tflite and photos to one self-describing .tflite and a report."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from edgevision.settings import validated
 from edgevision.tflite.graph import read_graph
 
 from . import backend
-from .build_detector import held_out_boxes, make_int8_detector, refuse_classifier_options
-from .build_int8 import Int8Model, held_out, make_int8
+from .build_classifier import ConvertedModel, held_out, make_classifier
+from .build_detector import held_out_boxes, make_detector, refuse_classifier_options
 from .comparison.accuracy_limit import judge, judge_detector
 from .conversion_notes import detector_notes, notes
 from .edgetpu.compilation import compile_into
@@ -32,9 +32,10 @@ from .edgetpu.compiler import find_compiler
 from .images.calibration import CalibrationSet, choose, find_folder, set_aside
 from .keras_files.find_model import find_model
 from .keras_files.scan import scan
-from .options import ConvertOptions
+from .mode_within_limit import classifier_limit, detector_limit
+from .modes import MODES
+from .options import ConvertOptions, check_mode
 from .progress import NoProgress, Progress, Stages
-from .quantization.correction import MINMAX
 from .quantization.drift_reference import drift_reference
 from .quantization.embedding_output import give_embedding
 from .quantization.verify import verify
@@ -51,7 +52,7 @@ __all__ = ["ConvertOptions", "convert", "report_path"]
 
 @missing_dependencies()
 def convert(options: ConvertOptions, progress: Progress | None = None) -> ConvertReport | DetectorConvertReport:
-    """Convert a classifier or detector to a self-describing int8 .tflite, repair it, and measure what it lost.
+    """Convert a classifier or detector to a self-describing .tflite, repair it, and measure what it lost.
 
     Writes NAME.tflite, NAME.report.json and NAME.report.html.
 
@@ -76,6 +77,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
     options = _validated(options)
     set_max_pixels(options.max_pixels)
     _check_names(options)
+    check_mode(options)
     _require_compiler(options)
     stages = Stages(progress or NoProgress())
     if options.output is not None:
@@ -111,10 +113,9 @@ def _validated(options: ConvertOptions) -> ConvertOptions:
 
 
 def _calibration(folder: Path, options: ConvertOptions, training: TrainingImages) -> CalibrationSet:
-    if options.effort == "none" and options.activation_range not in ("auto", MINMAX):
-        raise UsageError(f"--activation-range {options.activation_range} needs the repair; use --effort low or higher")
     found = choose(folder, options.calibration_count, options.seed, training)
-    return found if options.effort == "none" else set_aside(found, options.seed)
+    repaired = MODES[options.mode].int8 and options.effort != "none"
+    return set_aside(found, options.seed) if repaired else found
 
 
 def _require_compiler(options: ConvertOptions) -> None:
@@ -133,11 +134,13 @@ def _classifier(
     options: ConvertOptions,
     stages: Stages,
 ) -> ConvertReport:
-    """Make the int8 model of a classifier, and write it and its reports."""
+    """Make the model of a classifier, and write it and its reports."""
     heldout = held_out(network, calibration, options, training)
-    made = make_int8(network, calibration, heldout, options, stages)
+    made = make_classifier(network, calibration, heldout, options, stages)
+    limit = judge(made.comparison, calibration, options)
+    limit = classifier_limit(limit, network, calibration, heldout, options, stages)
     with stages.stage("write", "Writing the files"):
-        flatbuffer, card, extra = _contents(network, made, calibration, options.with_embedding)
+        flatbuffer, card, extra = _contents(network, made, calibration, options)
         model_file.write(output, flatbuffer, card, extra)
         _check_selftest(output)
     written = model_file.read(output)
@@ -145,16 +148,17 @@ def _classifier(
         path=output,
         report_path=report_path(output),
         page_path=page_path(output),
+        mode=options.mode,
         card=card,
         source=network.scan,
         parameters=network.parameters,
         sha256=written.sha256,
-        int8_bytes=written.file_bytes,
+        file_bytes=written.file_bytes,
         float_bytes=made.float_bytes,
         normalization=network.inferred.preprocessing,
         preprocessing_from=network.inferred.source,
         labels_from=network.labels_from,
-        graph=verify(written.flatbuffer, card.preprocessing),
+        graph=verify(written.flatbuffer, card.preprocessing, options.mode),
         compatibility=compatibility.judge(written),
         calibration=calibration,
         heldout=made.heldout,
@@ -162,7 +166,7 @@ def _classifier(
         repair=made.repair,
         selftest=made.selftest,
         seconds=stages.finish(),
-        gate=judge(made.comparison, calibration, options),
+        gate=limit,
         notes=(*notes(calibration, made, options), *network.remarks),
     )
     return _finished(report, page, options, stages)
@@ -176,12 +180,16 @@ def _detector(
     options: ConvertOptions,
     stages: Stages,
 ) -> DetectorConvertReport:
-    """Make the int8 model of a detector, and write it and its reports."""
+    """Make the model of a detector, and write it and its reports."""
     refuse_classifier_options(options)
     heldout = held_out_boxes(network, calibration, options, training)
-    made = make_int8_detector(network, calibration, heldout, options, stages)
+    made = make_detector(network, calibration, heldout, options, stages)
+    limit = judge_detector(made.comparison, calibration, options)
+    limit = detector_limit(limit, network, calibration, heldout, options, stages)
     with stages.stage("write", "Writing the files"):
-        quantization = detector_quantization_record(calibration, made.heldout, made.comparison, made.repair)
+        quantization = detector_quantization_record(
+            options.mode, calibration, made.heldout, made.comparison, made.repair
+        )
         card = _finished_card(network, quantization, made.selftest.test if made.selftest else None)
         card = card.with_(drift=drift_reference(made.flatbuffer, card, calibration))
         model_file.write(output, made.flatbuffer, card, made.selftest.files if made.selftest else {})
@@ -192,11 +200,12 @@ def _detector(
         path=output,
         report_path=report_path(output),
         page_path=page_path(output),
+        mode=options.mode,
         card=card,
         source=network.scan,
         parameters=network.parameters,
         sha256=written.sha256,
-        int8_bytes=written.file_bytes,
+        file_bytes=written.file_bytes,
         float_bytes=made.float_bytes,
         normalization=network.inferred.preprocessing,
         preprocessing_from=network.inferred.source,
@@ -209,7 +218,7 @@ def _detector(
         repair=made.repair,
         selftest=made.selftest,
         seconds=stages.finish(),
-        gate=judge_detector(made.comparison, calibration, options),
+        gate=limit,
         notes=(*detector_notes(calibration, made, options), *network.remarks),
     )
     return _finished(report, detector_page, options, stages)
@@ -222,20 +231,20 @@ def _finished(report: Report, page: Callable[[Report], str], options: ConvertOpt
             made = compile_into(report.path, find_compiler(), options.min_mapped)
         written = model_file.read(report.path)
         report = replace(
-            report, edgetpu=made, sha256=written.sha256, int8_bytes=written.file_bytes, seconds=stages.finish()
+            report, edgetpu=made, sha256=written.sha256, file_bytes=written.file_bytes, seconds=stages.finish()
         )
     atomic.write_text(report.report_path, run_folder.dump(report.to_json()) + "\n")
     return write_page(report, page)
 
 
 def _contents(
-    network: Network, made: Int8Model, calibration: CalibrationSet, with_embedding: bool
+    network: Network, made: ConvertedModel, calibration: CalibrationSet, options: ConvertOptions
 ) -> tuple[bytes, ModelCard, dict[str, bytes]]:
     """Return the flatbuffer, its model card, and the other entries of the file."""
-    quantization = quantization_record(calibration, made.heldout, made.comparison, made.repair)
+    quantization = quantization_record(options.mode, calibration, made.heldout, made.comparison, made.repair)
     card = _finished_card(network, quantization, made.selftest.test)
     flatbuffer, files = made.flatbuffer, made.selftest.files
-    if with_embedding:
+    if options.with_embedding:
         flatbuffer, card, vectors = give_embedding(flatbuffer, card, calibration)
         files = {**files, **vectors}
     return flatbuffer, card.with_(drift=drift_reference(flatbuffer, card, calibration)), files

@@ -1,4 +1,4 @@
-"""TensorFlow Lite's converter: from a TensorFlow function with a static shape, or a float flatbuffer, to a float or int8 one."""
+"""TensorFlow Lite's converter: from a TensorFlow function with a static shape, or a float flatbuffer, to another arithmetic."""
 
 from __future__ import annotations
 
@@ -28,13 +28,10 @@ def int8_flatbuffer(graph: Any, samples: Callable[[], Iterable[Sample]]) -> byte
     runtimes support (TFLite Micro and NNAPI reject one scale per channel).
     """
     tf = backend.tensorflow()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = samples
+    converter = _calibrated(graph, samples)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     return _quietly(converter.convert, "cannot be quantized to int8")
 
 
@@ -55,10 +52,49 @@ def int8_of_float(flatbuffer: bytes, samples: Callable[[], Iterable[Sample]]) ->
     return _quietly(quantize, "cannot be quantized to int8")
 
 
+def int16x8_flatbuffer(graph: Any, samples: Callable[[], Iterable[Sample]]) -> bytes:
+    """Convert a function to int16 activations and int8 weights with float32 input and output. Raises BadModel.
+
+    ``samples``: as for ``int8_flatbuffer``.
+    """
+    ops = backend.tensorflow().lite.OpsSet
+    converter = _calibrated(graph, samples)
+    converter.target_spec.supported_ops = [ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
+    return _quietly(converter.convert, "cannot be quantized to int16 with int8 weights")
+
+
+def dynamic_flatbuffer(graph: Any) -> bytes:
+    """Convert a function to int8 weights; activations are float32 between the operators. Raises BadModel."""
+    return _quietly(_optimized(graph).convert, "cannot be quantized to int8 weights")
+
+
+def float16_flatbuffer(graph: Any) -> bytes:
+    """Convert a function to float16 weights, with which the runtime computes in float32. Raises BadModel."""
+    converter = _optimized(graph)
+    converter.target_spec.supported_types = [backend.tensorflow().float16]
+    return _quietly(converter.convert, "cannot be converted to float16 weights")
+
+
 def float_flatbuffer(graph: Any) -> bytes:
     """Convert a function without quantization. Raises BadModel."""
-    converter = backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([graph])
-    return _quietly(converter.convert, "cannot be converted to TFLite")
+    return _quietly(_plain(graph).convert, "cannot be converted to TFLite")
+
+
+def _plain(graph: Any) -> Any:
+    return backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([graph])
+
+
+def _optimized(graph: Any) -> Any:
+    converter = _plain(graph)
+    converter.optimizations = [backend.tensorflow().lite.Optimize.DEFAULT]
+    return converter
+
+
+def _calibrated(graph: Any, samples: Callable[[], Iterable[Sample]]) -> Any:
+    converter = _optimized(graph)
+    converter.representative_dataset = samples
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    return converter
 
 
 def _quietly(convert: Callable[[], Any], failed: str) -> bytes:

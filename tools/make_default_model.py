@@ -142,7 +142,7 @@ def main() -> None:
     )
     assert isinstance(report, ConvertReport)  # of a classifier
     write_bytes(given.out, made.read_bytes())
-    print(f"{given.out}: int8 {report.comparison.int8_accuracy}, float {report.comparison.float_accuracy}")
+    print(f"{given.out}: int8 {report.comparison.converted_accuracy}, float {report.comparison.float_accuracy}")
 
 
 if __name__ == "__main__":

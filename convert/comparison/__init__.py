@@ -1,1 +1,1 @@
-"""Float against int8 on the same images."""
+"""Float against the converted model on the same images."""

@@ -1,8 +1,8 @@
-"""Check of the int8 accuracy loss against the user's limit, with suggestions when it is exceeded."""
+"""Check of the accuracy loss against the user's limit, with suggestions when it is exceeded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from edgevision.evaluation.detection.bootstrap import Interval
@@ -11,9 +11,10 @@ from edgevision.evaluation.intervals import Difference, Proportion
 
 from ..images.calibration import CalibrationSet
 from ..images.counts import COUNT
+from ..modes import MODES, Mode
 from ..options import ConvertOptions
-from .float_vs_int8 import FidelityComparison
-from .float_vs_int8_detector import DetectorFidelity
+from .float_vs_converted import FidelityComparison
+from .float_vs_converted_detector import DetectorFidelity
 
 Measure = Literal["accuracy", "changed_answers", "map50", "changed_boxes", "f1", "changed_points"]
 WORDS: dict[Measure, str] = {
@@ -26,6 +27,30 @@ WORDS: dict[Measure, str] = {
 }
 WITH_LABELS = ("accuracy", "map50", "f1")
 """Measures that need labeled images."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherMode:
+    """Another mode that keeps the limit, and its loss in percentage points on the same images; float loses nothing."""
+
+    mode: Mode
+    value: float | None
+    low: float | None
+    high: float | None
+    bytes: int
+    """Size of the model in this mode, without the model card."""
+
+    def describe(self, measure: Measure) -> str:
+        """Return the mode and what it loses, as advice."""
+        size = f"{self.bytes / 1e6:.2f} MB"
+        if self.mode == "float":
+            return f"--mode float, which loses nothing ({size})"
+        return f"--mode {self.mode} ({self.value:.1f} {WORDS[measure]} on the same images, {size})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``other_mode`` field."""
+        figures = {"value": _rounded(self.value), "low": _rounded(self.low), "high": _rounded(self.high)}
+        return {"mode": self.mode, **figures, "bytes": self.bytes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +68,12 @@ class AccuracyLimit:
     pictures: int
     remedies: tuple[str, ...]
     """Suggestions for the user."""
+    other: OtherMode | None = None
+    """Another mode that keeps the limit; None if it is kept, or if none was tried."""
+
+    def with_other(self, other: OtherMode) -> AccuracyLimit:
+        """Return the limit with a mode that keeps it, which becomes the first suggestion."""
+        return replace(self, other=other, remedies=(other.describe(self.measure), *self.remedies))
 
     @property
     def met(self) -> bool:
@@ -73,6 +104,7 @@ class AccuracyLimit:
             "pictures": self.pictures,
             "met": self.met,
             "remedies": list(self.remedies),
+            "other_mode": self.other.to_json() if self.other else None,
         }
 
 
@@ -126,7 +158,7 @@ def _remedies(measure: Measure, calibration: CalibrationSet, options: ConvertOpt
     found = []
     if measure not in WITH_LABELS:
         found.append("--eval-data with labeled images, to measure the accuracy loss itself")
-    if options.effort != "high":
+    if MODES[options.mode].int8 and options.effort != "high":
         found.append("--effort high")
     if calibration.rendered and options.warn_rendered:
         found.append("--calibration with photos instead of synthetic images")

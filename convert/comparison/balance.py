@@ -22,11 +22,11 @@ class ClassBalance:
     """Share of the images that show it: the accuracy of always answering it."""
     float_balanced: float
     """Balanced accuracy of the float model: mean recall of the classes that have images."""
-    int8_balanced: float
+    converted_balanced: float
 
 
 def class_balance(pictures: Sequence[LabelledImage], tops: Sequence[tuple[int, int]]) -> ClassBalance | None:
-    """Return the figures for the answers ``tops`` (float, int8); None without labeled images.
+    """Return the figures for the answers ``tops`` (float, converted); None without labeled images.
 
     Of two classes of the same name, an image counts for the one that was answered, otherwise for the lower index.
     """

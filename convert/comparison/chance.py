@@ -1,4 +1,4 @@
-"""Is the float model better than guessing? Agreement of int8 with float cannot show that both are fed wrongly."""
+"""Is the float model better than guessing? Agreement with float cannot show that both are fed wrongly."""
 
 from __future__ import annotations
 

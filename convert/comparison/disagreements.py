@@ -1,4 +1,4 @@
-"""The images on which float and int8 disagree most clearly, kept small for a person to look at."""
+"""The images on which float and the converted model disagree most clearly, kept small for a person to look at."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUALITY = 85
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Disagreement:
-    """An image whose top class differs between float and int8. Scores are 0..1."""
+    """An image whose top class differs between float and the converted model. Scores are 0..1."""
 
     path: Path
     jpeg: bytes
@@ -36,16 +36,16 @@ class Disagreement:
     labels: frozenset[int]
     """True class indices; empty if unknown."""
     float_top: int
-    int8_top: int
+    converted_top: int
     float_scores: tuple[float, float]
-    """Float scores of the float top class and of the int8 top class."""
-    int8_scores: tuple[float, float]
-    """Int8 scores of the float top class and of the int8 top class."""
+    """Float scores of the float top class and of the converted top class."""
+    converted_scores: tuple[float, float]
+    """Converted scores of the float top class and of the converted top class."""
 
     @property
     def sureness(self) -> float:
         """Smaller of the two models' leads, 0..1; if both are confident but disagree, something is wrong."""
-        return min(self.float_scores[0] - self.float_scores[1], self.int8_scores[1] - self.int8_scores[0])
+        return min(self.float_scores[0] - self.float_scores[1], self.converted_scores[1] - self.converted_scores[0])
 
 
 @dataclass(slots=True)

@@ -26,6 +26,6 @@ def convert_drawn(model: Path, place: DemoFiles, seed: int, teller: Teller) -> C
             ),
             progress,
         )
-    sizes = f"{report.float_bytes / 1e6:.2f} MB to {report.int8_bytes / 1e6:.2f} MB"
+    sizes = f"{report.float_bytes / 1e6:.2f} MB to {report.file_bytes / 1e6:.2f} MB"
     teller.tell("convert", f"Quantized to int8, {sizes}, compared on {report.comparison.pictures} held-out images")
     return report

@@ -86,7 +86,7 @@ class DetectionDemoReport:
             "model": {"name": self.training.plan.choice.describe(), "parameters": self.conversion.parameters},
             "training": {"epochs": len(self.training.history)},
             "float": converted["float"],
-            "int8": {**converted["int8"], "bytes": self.conversion.int8_bytes},
+            "int8": {**converted["int8"], "bytes": self.conversion.file_bytes},
             "agreement": converted["agreement"],
             "drop_points": converted["drop_points"],
             "loop": self.loop.to_json(),
@@ -111,7 +111,7 @@ def table(report: DetectionDemoReport) -> Table:
     found.add_row("mAP50", *(_percent(one.map50.value if one else None) for one in both))
     found.add_row("mAP50:95", *(_percent(one.map50_95.value if one else None) for one in both))
     found.add_row(
-        "file size (.tflite)", *(f"{size / 1e6:.2f} MB" for size in (conversion.float_bytes, conversion.int8_bytes))
+        "file size (.tflite)", *(f"{size / 1e6:.2f} MB" for size in (conversion.float_bytes, conversion.file_bytes))
     )
     return found
 

@@ -76,7 +76,7 @@ class DemoReport:
     @property
     def int8_accuracy(self) -> float:
         """Accuracy on the held-out images, 0..1."""
-        found = self.conversion.comparison.int8_accuracy
+        found = self.conversion.comparison.converted_accuracy
         return found.value if found is not None else 0.0
 
     @property
@@ -107,7 +107,7 @@ class DemoReport:
             },
             "training": {"epochs": len(self.history), "history": [asdict(epoch) for epoch in self.history]},
             "float": converted["float"],
-            "int8": {**converted["int8"], "bytes": self.conversion.int8_bytes},
+            "int8": {**converted["int8"], "bytes": self.conversion.file_bytes},
             "agreement": converted["agreement"],
             "drop_points": converted["drop_points"],
             "loop": self._loop(),

@@ -30,12 +30,12 @@ def table(report: DemoReport) -> Table:
 def rows(report: DemoReport) -> list[tuple[str, str, str]]:
     """Return the table rows: measure, float, int8."""
     conversion = report.conversion
-    both = (conversion.comparison.float_accuracy, conversion.comparison.int8_accuracy)
+    both = (conversion.comparison.float_accuracy, conversion.comparison.converted_accuracy)
     accuracy, interval = ([text(one) for one in both] for text in (_right, _interval))
     return [
         ("correct", accuracy[0], accuracy[1]),
         ("95 % confidence interval", interval[0], interval[1]),
-        ("file size (.tflite)", _mb(conversion.float_bytes), _mb(conversion.int8_bytes)),
+        ("file size (.tflite)", _mb(conversion.float_bytes), _mb(conversion.file_bytes)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Post-training quantization with TensorFlow Lite: full int8, uint8 input and output, static shapes, per-tensor dense weights."""
+"""Conversion of a network to each mode with TensorFlow Lite; all shapes are static, and dense weights have one scale."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ import numpy as np
 from edgevision.errors import BadModel
 
 from ..source_model.flatbuffer_model import FlatbufferModel, SourceNetwork
-from ..source_model.float_model import FloatModel
-from ..tflite_converter import float_flatbuffer, int8_flatbuffer, int8_of_float, reason
+from ..tflite_converter import (
+    dynamic_flatbuffer,
+    float16_flatbuffer,
+    float_flatbuffer,
+    int8_flatbuffer,
+    int8_of_float,
+    int16x8_flatbuffer,
+    reason,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +40,21 @@ def to_int8(model: SourceNetwork, pictures: Callable[[], Iterable[Pixels]]) -> b
     return int8_flatbuffer(_graph(model), lambda: _samples(model, pictures()))
 
 
+def to_int16x8(model: SourceNetwork, pictures: Callable[[], Iterable[Pixels]]) -> bytes:
+    """Convert a model to int16 activations and int8 weights; otherwise like ``to_int8``. Raises BadModel."""
+    return int16x8_flatbuffer(_graph(model), lambda: _samples(model, pictures()))
+
+
+def to_dynamic(model: SourceNetwork) -> bytes:
+    """Convert a model to int8 weights; each operator quantizes its inputs by their own range. Raises BadModel."""
+    return dynamic_flatbuffer(_graph(model))
+
+
+def to_float16(model: SourceNetwork) -> bytes:
+    """Convert a model to float16 weights. Raises BadModel."""
+    return float16_flatbuffer(_graph(model))
+
+
 def to_float(model: SourceNetwork) -> bytes:
     """Convert a model to a float .tflite, without quantization. Raises BadModel."""
     if isinstance(model, FlatbufferModel):
@@ -40,7 +62,11 @@ def to_float(model: SourceNetwork) -> bytes:
     return float_flatbuffer(_graph(model))
 
 
-def _graph(model: FloatModel) -> Any:
+def _graph(model: SourceNetwork) -> Any:
+    if isinstance(model, FlatbufferModel):
+        raise BadModel(
+            "a float .tflite can be converted in --mode int8, int8-io and float; for other modes, convert its Keras model"
+        )
     # A concrete function with a static shape and without a trackable object gives batch 1 throughout and no SHAPE or
     # PACK operators, and is several times faster than from_keras_model. With the trackable object, calibration fails on
     # variables that are never read.

@@ -10,12 +10,13 @@ from edgevision.evaluation.detection.measures import DetectorMeasures
 from edgevision.evaluation.detection.object_measures import ObjectMeasures
 from edgevision.evaluation.detection.points.measures import PointMeasures
 
-from ..comparison.float_vs_int8_detector import DetectorFidelity
+from ..comparison.float_vs_converted_detector import DetectorFidelity
 from ..images.calibration import CalibrationSet
 from ..images.heldout_boxes import HeldOutBoxes
+from ..modes import Mode
 from ..quantization.correction import RepairResult
 from ..quantization.make_detector_selftest import GeneratedDetectorSelfTest
-from .shared_record import ConversionRecord, range_method, skipped_json
+from .shared_record import ConversionRecord, figures, range_method, skipped_json
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,9 +24,9 @@ class DetectorConvertReport(ConversionRecord):
     """Record of a finished conversion of a detector. ``to_json`` returns all of it in a documented schema."""
 
     heldout: HeldOutBoxes
-    """Images on which float and int8 are compared."""
+    """Images on which the float and the converted model are compared."""
     comparison: DetectorFidelity
-    """Matched boxes and average precision of float and int8, or points and F1, with 95 % confidence intervals."""
+    """Matched boxes and average precision of both, or points and F1, with 95 % confidence intervals."""
     selftest: GeneratedDetectorSelfTest | None
     """The self-test in the file; None if the detector found nothing in any generated image, and of points."""
 
@@ -48,7 +49,7 @@ class DetectorConvertReport(ConversionRecord):
                 "skipped": skipped_json((*held.skipped, *(done.skipped if done else ()))),
             },
             "float": {**_precision(done.measures if done else None), "bytes": self.float_bytes},
-            "int8": _precision(done.other_measures if done else None),
+            **figures(self.mode, _precision(done.other_measures if done else None)),
             "balance": None,
             "agreement": agreement_json(result),
             "drop_points": _points(result.drop),
@@ -74,13 +75,17 @@ class DetectorConvertReport(ConversionRecord):
 
 
 def detector_quantization_record(
-    calibration: CalibrationSet, heldout: HeldOutBoxes, result: DetectorFidelity, repair: RepairResult | None
+    mode: Mode,
+    calibration: CalibrationSet,
+    heldout: HeldOutBoxes,
+    result: DetectorFidelity,
+    repair: RepairResult | None,
 ) -> dict[str, Any]:
     """Return the record of the conversion for the model card; it contains no paths of this machine."""
     done = result.evaluation
     return {
-        "mode": "int8",
-        "range_method": range_method(repair),
+        "mode": mode,
+        "range_method": range_method(mode, repair),
         "repair": repair.kept if repair else [],
         "selection": {"pictures": len(calibration.selection)},
         "calibration": {"fingerprint": calibration.fingerprint, "pictures": len(calibration.chosen)},
@@ -91,7 +96,7 @@ def detector_quantization_record(
         },
         "agreement": agreement_json(result),
         "float": _precision(done.measures if done else None),
-        "int8": _precision(done.other_measures if done else None),
+        **figures(mode, _precision(done.other_measures if done else None)),
         "drop_points": _points(result.drop),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgevision.evaluation.detection.bootstrap import Interval
 from edgevision.evaluation.detection.formatting import share, with_interval
 
-from ..comparison.float_vs_int8_detector import Loss
+from ..comparison.float_vs_converted_detector import Loss
 from .detector_record import DetectorConvertReport, is_independent, only_trained_on
 
 
@@ -21,7 +21,7 @@ def detector_rows(report: DetectorConvertReport) -> list[tuple[str, str]]:
     rows = [(f"same {unit(report)}", f"{same_finds(report)}, on {measured_on(report)}")]
     rows += [(one.name, _precision(report, one)) for one in report.comparison.losses]
     if counted := done.other_measures.counting():
-        rows.append(("counting", f"int8 {counted}; float {done.measures.counting()}"))
+        rows.append(("counting", f"{report.mode} {counted}; float {done.measures.counting()}"))
     if known is not None and known.counted_apart:
         rows.append(("trained on", f"float {known.measure} {share(known.value)}, on {known.describe()}; counted apart"))
     return [*rows, _selftest_row(report)]
@@ -51,19 +51,21 @@ def unit(report: DetectorConvertReport) -> str:
 
 
 def same_finds(report: DetectorConvertReport) -> str:
-    """Format the share of the boxes or points of float and int8 that have a partner."""
+    """Format the share of the boxes or points of the float and the converted model that have a partner."""
     found = report.comparison.agreement
+    if report.mode == "float":
+        return "not needed: the file is the float model, checked"
     return partners(report) if found is None else f"{with_interval(found)}: {partners(report)}"
 
 
 def partners(report: DetectorConvertReport) -> str:
-    """Format the number of boxes or points of float and int8 that have a partner."""
+    """Format the number of boxes or points of the float and the converted model that have a partner."""
     done = report.comparison.evaluation
     if report.comparison.agreement is None or done is None or done.comparison is None:
-        return "neither float nor int8 found anything"
+        return f"neither float nor {report.mode} found anything"
     boxes = done.comparison.boxes
     counts = f"{int(boxes.matched.sum())} of {int(boxes.total.sum())}"
-    return f"{counts} {unit(report)} of float and int8 have a partner"
+    return f"{counts} {unit(report)} of float and {report.mode} have a partner"
 
 
 def lost(drop: Interval | None) -> str:
@@ -97,4 +99,6 @@ def _precision(report: DetectorConvertReport, one: Loss) -> str:
         return "unknown: the images have no boxes of the model's classes; give labeled images with --eval-data"
     if only_trained_on(report.comparison):
         return f"unknown: the model was trained on all of these images; {lost(one.drop)}; give others with --eval-data"
-    return f"float {with_interval(one.float_)}, int8 {with_interval(one.int8)}; {lost(one.drop)}"
+    if report.mode == "float":
+        return f"{with_interval(one.float_)}, on {measured_on(report)}"
+    return f"float {with_interval(one.float_)}, {report.mode} {with_interval(one.converted)}; {lost(one.drop)}"

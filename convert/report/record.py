@@ -7,12 +7,13 @@ from typing import Any
 
 from edgevision.evaluation.intervals import Difference, Proportion
 
-from ..comparison.float_vs_int8 import FidelityComparison, TrainedOnComparison
+from ..comparison.float_vs_converted import FidelityComparison, TrainedOnComparison
 from ..images.calibration import CalibrationSet
 from ..images.heldout import HeldOut
+from ..modes import Mode
 from ..quantization.correction import RepairResult
 from ..quantization.make_selftest import GeneratedSelfTest
-from .shared_record import ConversionRecord, range_method, skipped_json
+from .shared_record import ConversionRecord, figures, range_method, skipped_json
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,9 +21,9 @@ class ConvertReport(ConversionRecord):
     """Record of a finished conversion of a classifier. ``to_json`` returns all of it in a documented schema."""
 
     heldout: HeldOut
-    """Images on which float and int8 are compared."""
+    """Images on which the float and the converted model are compared."""
     comparison: FidelityComparison
-    """Agreement and accuracy of float and int8, with 95 % confidence intervals."""
+    """Agreement and accuracy of both, with 95 % confidence intervals."""
     selftest: GeneratedSelfTest
     """The self-test in the file."""
 
@@ -38,13 +39,13 @@ class ConvertReport(ConversionRecord):
                 "labelled": held.labelled,
                 "independent": is_independent(held),
                 "training_known": held.training_known,
-                "trained_on": _trained_on(result.trained_on, not held.only_trained_on),
+                "trained_on": _trained_on(self.mode, result.trained_on, not held.only_trained_on),
                 "fingerprint": held.fingerprint if held.pictures else None,
                 "file_sha256": sorted(picture.sha256 for picture in held.measured),
                 "skipped": skipped_json((*held.skipped, *result.skipped)),
             },
             "float": {"accuracy": _headline(held, result.float_accuracy), "bytes": self.float_bytes},
-            "int8": {"accuracy": _headline(held, result.int8_accuracy)},
+            **figures(self.mode, {"accuracy": _headline(held, result.converted_accuracy)}),
             "balance": self._balance(),
             "agreement": _agreement(result.agreement),
             "drop_points": points_json(result.drop),
@@ -63,7 +64,7 @@ class ConvertReport(ConversionRecord):
             "most_frequent": {"index": one.most_frequent, "name": self.card.label(one.most_frequent)},
             "baseline": _rounded(one.baseline),
             "float_balanced_accuracy": _rounded(one.float_balanced),
-            "int8_balanced_accuracy": _rounded(one.int8_balanced),
+            **figures(self.mode, _rounded(one.converted_balanced), "_balanced_accuracy"),
         }
 
     def _selftest(self) -> dict[str, Any]:
@@ -78,12 +79,12 @@ class ConvertReport(ConversionRecord):
 
 
 def quantization_record(
-    calibration: CalibrationSet, heldout: HeldOut, result: FidelityComparison, repair: RepairResult | None
+    mode: Mode, calibration: CalibrationSet, heldout: HeldOut, result: FidelityComparison, repair: RepairResult | None
 ) -> dict[str, Any]:
     """Return the record of the conversion for the model card; it contains no paths of this machine."""
     return {
-        "mode": "int8",
-        "range_method": range_method(repair),
+        "mode": mode,
+        "range_method": range_method(mode, repair),
         "repair": repair.kept if repair else [],
         "selection": {"pictures": len(calibration.selection)},
         "calibration": {"fingerprint": calibration.fingerprint, "pictures": len(calibration.chosen)},
@@ -94,7 +95,7 @@ def quantization_record(
         },
         "agreement": _agreement(result.agreement),
         "float": {"accuracy": _headline(heldout, result.float_accuracy)},
-        "int8": {"accuracy": _headline(heldout, result.int8_accuracy)},
+        **figures(mode, {"accuracy": _headline(heldout, result.converted_accuracy)}),
         "drop_points": points_json(result.drop),
     }
 
@@ -109,7 +110,7 @@ def _headline(heldout: HeldOut, accuracy: Proportion | None) -> dict[str, Any] |
     return None if heldout.only_trained_on else share_json(accuracy)
 
 
-def _trained_on(found: TrainedOnComparison | None, counted_apart: bool) -> dict[str, Any] | None:
+def _trained_on(mode: Mode, found: TrainedOnComparison | None, counted_apart: bool) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
@@ -118,7 +119,7 @@ def _trained_on(found: TrainedOnComparison | None, counted_apart: bool) -> dict[
         "counted_apart": counted_apart,
         "agreement": _agreement(found.agreement),
         "float_accuracy": share_json(found.float_accuracy),
-        "int8_accuracy": share_json(found.int8_accuracy),
+        **figures(mode, share_json(found.converted_accuracy), "_accuracy"),
     }
 
 

@@ -23,6 +23,7 @@ from ..comparison.accuracy_limit import AccuracyLimit
 from ..edgetpu.compilation import EdgeTpuCompilation
 from ..images.calibration import CalibrationSet, Skipped
 from ..keras_files.scan import Scan
+from ..modes import MODES, Mode
 from ..quantization.correction import MINMAX, RepairResult
 
 SCHEMA = "edgevision.convert/1"
@@ -38,6 +39,8 @@ class ConversionRecord(ABC):
     """Path of the JSON report."""
     page_path: Path | None
     """Path of the HTML report; None if it could not be written."""
+    mode: Mode
+    """Arithmetic of the model."""
     card: ModelCard
     """The model card, without the digest of the file."""
     source: Scan
@@ -46,7 +49,7 @@ class ConversionRecord(ABC):
     """Number of parameters of the source model."""
     sha256: str
     """sha256 of the .tflite."""
-    int8_bytes: int
+    file_bytes: int
     """Size of the .tflite in bytes, including the model card."""
     float_bytes: int
     """Size of the same model as a float .tflite in bytes."""
@@ -61,9 +64,9 @@ class ConversionRecord(ABC):
     compatibility: Compatibility
     """Compatibility of the file with other tools."""
     calibration: CalibrationSet
-    """Images that set the int8 ranges, and those that chose between repairs."""
+    """Images that set the ranges, if the mode has any, and those that chose between repairs."""
     repair: RepairResult | None
-    """The repair of the int8 accuracy; None if none was requested."""
+    """The repair of the int8 accuracy; None if none was requested, and in modes without one."""
     gate: AccuracyLimit | None
     """The limit ``max_drop``, and whether it is ``met``; None if no limit was set."""
     seconds: dict[str, float]
@@ -88,12 +91,23 @@ class ConversionRecord(ABC):
     def to_json(self) -> dict[str, Any]:
         """Return the whole document."""
 
+    @property
+    def network(self) -> str:
+        """What the model is, in one line."""
+        rule = self.card.preprocessing
+        return f"{self.card.task}, {self.parameters:,} parameters, {rule.width}x{rule.height} pixels, {self.mode}"
+
+    @property
+    def pair(self) -> str:
+        """What is compared, as a heading."""
+        return "Float" if self.mode == "float" else f"Float and {self.mode}"
+
     def shared_json(self) -> dict[str, Any]:
         """Return the fields of the document that do not depend on the task."""
         return {
             "schema": SCHEMA,
             "source": self._source(),
-            "output": {"path": str(self.path), "sha256": self.sha256, "bytes": self.int8_bytes, "mode": "int8"},
+            "output": {"path": str(self.path), "sha256": self.sha256, "bytes": self.file_bytes, "mode": self.mode},
             "preprocessing": self.card.preprocessing.to_json(),
             "preprocessing_from": self.preprocessing_from,
             "task": self.card.task,
@@ -135,7 +149,7 @@ class ConversionRecord(ABC):
             "fingerprint": self.calibration.fingerprint,
             "pictures": len(self.calibration.chosen),
             "file_sha256": sorted(picture.sha256 for picture in self.calibration.chosen),
-            "range_method": range_method(self.repair),
+            "range_method": range_method(self.mode, self.repair),
             "rendered": self.calibration.rendered,
             "skipped": skipped_json(self.calibration.skipped),
         }
@@ -147,9 +161,20 @@ class ConversionRecord(ABC):
         return {"pictures": len(selection), "file_sha256": hashes} if selection else None
 
 
-def range_method(repair: RepairResult | None) -> str:
-    """Return how the activation ranges were chosen."""
+def range_method(mode: Mode, repair: RepairResult | None) -> str | None:
+    """Return how the activation ranges were chosen; None if activations are not quantized beforehand."""
+    if not MODES[mode].calibrated:
+        return None
     return repair.activation_range if repair else MINMAX
+
+
+def figures(mode: Mode, measured: Any, suffix: str = "") -> dict[str, Any]:
+    """Return the figures of the converted model under ``converted``, and under ``int8`` if it is int8, else null there.
+
+    ``suffix``: the rest of the names of the keys.
+    """
+    int8 = measured if MODES[mode].int8 else None
+    return {f"converted{suffix}": measured, f"int8{suffix}": int8}
 
 
 def peak_rss_mb() -> float:

@@ -9,6 +9,7 @@ from edgevision.evaluation.trained_on import describe
 from edgevision.next_command import run_command
 from edgevision.tflite.detection_op import DETECTION_OPERATOR
 
+from ..modes import MODES
 from .detector_record import DetectorConvertReport
 from .detector_summary import detector_rows
 from .preprocessing_line import preprocessing_line
@@ -36,7 +37,7 @@ def table(report: AnyReport) -> Table:
 
 def lines(report: AnyReport) -> list[str]:
     """Return the lines below the table: the result and the next command."""
-    size, page = _mb(report.int8_bytes), f"; report: {report.page_path}" if report.page_path else ""
+    size, page = _mb(report.file_bytes), f"; report: {report.page_path}" if report.page_path else ""
     return [
         "",
         f"Converted {report.source.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s{page}.",
@@ -52,7 +53,7 @@ def rows(report: AnyReport) -> list[tuple[str, str]]:
         ("preprocessing", preprocessing_line(report.card.preprocessing, report.normalization)),
         ("", report.preprocessing_from),
         ("labels", labels),
-        ("size", f"{_mb(report.float_bytes)} float, {_mb(report.int8_bytes)} int8"),
+        ("size", _size(report)),
         ("operators", _operators(report)),
         ("calibration", _calibration(report)),
         *_repair(report),
@@ -96,12 +97,16 @@ def _agreement(report: ConvertReport) -> str:
     result = report.comparison
     if result.agreement is None:
         return "not measured: no images left besides the calibration set"
-    ties = f"; {result.ties} ties for the best int8 score" if result.ties else "; no ties"
-    return f"{percent(result.agreement)} same answer in float and int8, on {measured_on(report)}{ties}"
+    if report.mode == "float":
+        return f"not needed: the file is the float model, checked on {measured_on(report)}"
+    ties = f"; {result.ties} ties for the best {report.mode} score" if result.ties else "; no ties"
+    return f"{percent(result.agreement)} same answer in float and {report.mode}, on {measured_on(report)}{ties}"
 
 
 def _calibration(report: ConversionRecord) -> str:
     chosen = report.calibration
+    if not MODES[report.mode].calibrated:
+        return f"not needed; {len(chosen.chosen)} images of {chosen.folder} are the reference for drift"
     selection = f" and {len(chosen.selection)} for selection" if chosen.selection else ""
     return f"{len(chosen.chosen)} images{selection}, from {chosen.folder}; {len(chosen.skipped)} skipped"
 
@@ -135,12 +140,14 @@ def _embedding(report: ConvertReport) -> list[tuple[str, str]]:
 
 def _accuracy(report: ConvertReport) -> str:
     result = report.comparison
-    if result.float_accuracy is None or result.int8_accuracy is None or result.drop is None:
+    if result.float_accuracy is None or result.converted_accuracy is None or result.drop is None:
         return "unknown: the images have no labels; give labeled images with --eval-data"
     lost = f"{points(result.drop.value)} (95 %: {points(result.drop.low, '')} to {points(result.drop.high, '')})"
     if report.heldout.only_trained_on:
         return f"unknown: the model was trained on all of these images; {lost}; give other images with --eval-data"
-    return f"float {percent(result.float_accuracy)}, int8 {percent(result.int8_accuracy)}, {lost}"
+    if report.mode == "float":
+        return f"{percent(result.float_accuracy)}, on {measured_on(report)}"
+    return f"float {percent(result.float_accuracy)}, {report.mode} {percent(result.converted_accuracy)}, {lost}"
 
 
 def balance_row(report: ConvertReport) -> list[tuple[str, str]]:
@@ -149,7 +156,7 @@ def balance_row(report: ConvertReport) -> list[tuple[str, str]]:
     if one is None or report.heldout.only_trained_on:
         return []
     name = report.card.label(one.most_frequent)
-    both = f"float {100 * one.float_balanced:.1f} %, int8 {100 * one.int8_balanced:.1f} % mean recall of the classes"
+    both = f"float {100 * one.float_balanced:.1f} %, {report.mode} {100 * one.converted_balanced:.1f} % mean recall of the classes"
     return [("balanced", f"{both}; always answering {name} would be right on {100 * one.baseline:.1f} %")]
 
 
@@ -158,7 +165,7 @@ def trained_on_row(report: ConvertReport) -> list[tuple[str, str]]:
     one = report.comparison.trained_on
     if one is None:
         return []
-    shares = (("float", one.float_accuracy), ("int8", one.int8_accuracy), ("same answer", one.agreement))
+    shares = (("float", one.float_accuracy), (report.mode, one.converted_accuracy), ("same answer", one.agreement))
     figures = ", ".join(f"{name} {share.count} of {share.total}" for name, share in shares if share is not None)
     apart = "" if report.heldout.only_trained_on else "; counted apart"
     return [("trained on", f"{figures}, on {describe({'train': one.train, 'val': one.val})}{apart}")]
@@ -166,15 +173,22 @@ def trained_on_row(report: ConvertReport) -> list[tuple[str, str]]:
 
 def _operators(report: ConversionRecord) -> str:
     counts = ", ".join(f"{one.count} {one.name}" for one in report.graph.counts())
-    whole = "all int8" if report.graph.all_int8 else "not all int8"
+    whole: str = "all int8" if report.graph.all_int8 else report.mode
     if report.card.task == "detection":
-        whole = f"all int8, but for the list of boxes by {DETECTION_OPERATOR}"
+        network = "all int8" if MODES[report.mode].int8 else report.mode
+        whole = f"{network}, but for the list of boxes by {DETECTION_OPERATOR}"
     return f"{counts}; {whole}"
 
 
 def _selftest(report: ConvertReport) -> str:
     made = report.selftest
     return f"{len(made.test.cases)} synthetic images; the top class leads by {made.margin:.2f} or more"
+
+
+def _size(report: ConversionRecord) -> str:
+    if report.mode == "float":
+        return f"{_mb(report.file_bytes)}, with the model card"
+    return f"{_mb(report.float_bytes)} float, {_mb(report.file_bytes)} {report.mode}"
 
 
 def _mb(count: int) -> str:

@@ -19,10 +19,11 @@ from edgevision.convert import ConvertOptions, convert
 from edgevision.convert.comparison.accuracy_limit import judge_detector
 from edgevision.convert.report import summary
 from edgevision.convert.report.detector_record import DetectorConvertReport
+from edgevision.convert.report.html import detector_page
 
 from edgevision import open_model, selftest
 from edgevision.datasets.training_images import card_entry
-from edgevision.errors import UsageError
+from edgevision.errors import BadModel, UsageError
 from edgevision.model_file import model_file
 from edgevision.model_file.detector_selftest import DetectorSelfTest
 from edgevision.preprocessing.decode import decode
@@ -194,3 +195,24 @@ def test_options_of_classifiers_are_refused(model: Path, photos: Path, tmp_path:
     ):
         converted(model, photos, tmp_path / "o.tflite", with_embedding=True)
     assert not (tmp_path / "o.tflite").exists()
+
+
+@pytest.mark.parametrize("mode", ["int8-io", "float16"])
+def test_other_modes_find_the_same_objects(model: Path, photos: Path, tmp_path: Path, mode: str) -> None:
+    effort = {"effort": "low"} if mode == "int8-io" else {}
+    report = converted(model, photos, tmp_path / "squares.tflite", mode=mode, **effort)
+    with open_model(report.path) as opened:
+        assert opened.inputs[0].dtype == {"int8-io": "int8", "float16": "float32"}[mode]
+        found = opened.predict(decode(photo([(20, 12)], 99), "x.png")).objects
+        assert [(one.name, one.index) for one in found] == [(LABEL, 0)]
+        assert selftest.check(opened).ok
+    text = "\n".join(f"{name} {value}" for name, value in summary.rows(report)) + detector_page(report)
+    assert f"float and {mode}" in text and "int8 detector" not in text
+
+
+def test_int16x8_without_a_valid_model_is_refused(model: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        BadModel, match=r"no valid int16x8 model of this network: tensor .* has the quantization scale 0; use"
+    ):
+        converted(model, photos, tmp_path / "squares.tflite", mode="int16x8")
+    assert not list(tmp_path.iterdir())

@@ -40,7 +40,7 @@ def report(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> DetectorCo
 def test_file_is_int8_throughout_and_small(report: DetectorConvertReport) -> None:
     assert report.graph.all_int8
     assert [spec.shape for spec in report.graph.output_specs] == [(1, 8, 8, 2)]
-    assert report.int8_bytes < 20_000
+    assert report.file_bytes < 20_000
 
 
 def test_file_finds_every_spot(report: DetectorConvertReport, photos: Path) -> None:

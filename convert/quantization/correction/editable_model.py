@@ -120,6 +120,17 @@ class FlatModel:
         graph.outputs, model.subgraphs, model.signatureDefs = list(tensors), [graph], None
         return _pack(model)
 
+    def with_ends(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """Return the flatbuffer with other inputs and outputs, without the operators before and behind them."""
+        skipped = {*self.inputs} - {*inputs}, {*self.outputs} - {*outputs}
+        for operator in self.operators:
+            if skipped[0] & {*operator.inputs} or skipped[1] & {*operator.outputs}:
+                self._remove(operator)
+        self._graph.inputs, self._graph.outputs = list(inputs), list(outputs)
+        self._model.signatureDefs = None
+        self._drop_unused()
+        return self.pack()
+
     def single(self, operator: Operator) -> bytes:
         """Return a flatbuffer with this one operator; its inputs are ``activations``, its outputs the operator's."""
         model, graph = schema.ModelT(), schema.SubGraphT()
@@ -182,6 +193,17 @@ class FlatModel:
         self._graph.operators.append(table)
         self.operators = (*self.operators, self._operator(table))
         return table
+
+    def _drop_unused(self) -> None:
+        """Remove the tensors that no operator reads or writes. Earlier numbers of tensors become invalid."""
+        graph = self._graph
+        lists = [graph.inputs, graph.outputs, *(group for op in graph.operators for group in (op.inputs, op.outputs))]
+        used = sorted({int(n) for group in lists for n in group} - {-1})
+        new = {-1: -1, **{old: number for number, old in enumerate(used)}}
+        graph.tensors = [graph.tensors[old] for old in used]
+        graph.inputs, graph.outputs = ([new[int(n)] for n in group] for group in (graph.inputs, graph.outputs))
+        for op in graph.operators:
+            op.inputs, op.outputs = ([new[int(n)] for n in group] for group in (op.inputs, op.outputs))
 
     def _remove(self, operator: Operator) -> None:
         self._graph.operators.remove(operator.table)

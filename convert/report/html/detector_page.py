@@ -13,7 +13,8 @@ from edgevision.evaluation.detection.points.measures import RULE
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 
-from ...comparison.float_vs_int8_detector import Loss
+from ...comparison.float_vs_converted_detector import Loss
+from ...modes import Mode
 from ..detector_record import DetectorConvertReport, is_independent
 from ..detector_summary import lost, measured_on, partners, points, selftest_text, unit
 from .headline import gate_finding, note_finding, stats
@@ -38,7 +39,7 @@ def detector_page(report: DetectorConvertReport) -> str:
         _headline(report),
         _worth_knowing(report),
         _comparison(report),
-        *_int8_sections(report),
+        *_converted_sections(report),
         layers(report),
         other_tools(report),
         preprocessing(report),
@@ -52,8 +53,11 @@ def detector_page(report: DetectorConvertReport) -> str:
 
 def _headline(report: DetectorConvertReport) -> Html:
     card, one, drop = report.card, report.comparison.agreement, report.comparison.drop
-    what = f"{card.task}, {report.parameters:,} parameters, {card.preprocessing.width}x{card.preprocessing.height} pixels, int8"
-    if one is None or one.value is None or one.low is None or one.high is None:
+    if report.mode == "float":
+        said = html.paragraph(
+            f"This is the float model, which loses nothing; measured on {measured_on(report)}.", "sub"
+        )
+    elif one is None or one.value is None or one.low is None or one.high is None:
         said = html.join([html.score("not compared"), html.paragraph(f"no {unit(report)} to compare", "sub")])
     else:
         interval = f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
@@ -63,7 +67,7 @@ def _headline(report: DetectorConvertReport) -> Html:
         said = html.join([number, html.paragraph(below, "sub"), bar, html.scale()])
     main = report.comparison.losses[0].name if report.comparison.losses else "loss"
     figures = stats(report, "not known" if drop is None or drop.value is None else points(drop.value), main)
-    return html.header("edgevision convert", card.name, html.paragraph(what, "sub"), said, figures)
+    return html.header("edgevision convert", card.name, html.paragraph(report.network, "sub"), said, figures)
 
 
 def _worth_knowing(report: DetectorConvertReport) -> Html:
@@ -82,22 +86,25 @@ def _comparison(report: DetectorConvertReport) -> Html:
     done = report.comparison.evaluation
     if done is None or done.other_measures is None or report.comparison.drop is None:
         note = "The images have no boxes of the model's classes, so only the agreement could be measured."
-        return html.section("Float and int8", note=note)
-    rows = [row for one in report.comparison.losses for row in _rows(one)]
+        return html.section(report.pair, note=note)
+    rows = [row for one in report.comparison.losses for row in _rows(one, report.mode)]
     note = MEASURES[unit(report)]
-    return html.section("Float and int8", html.table(["", ""], rows, plain=True), note=note)
+    return html.section(report.pair, html.table(["", ""], rows, plain=True), note=note)
 
 
-def _rows(one: Loss) -> list[list[str]]:
+def _rows(one: Loss, mode: Mode) -> list[list[str]]:
+    measured = [[f"{one.name}, float", with_interval(one.float_)]]
+    if mode == "float":
+        return measured
     return [
-        [f"{one.name}, float", with_interval(one.float_)],
-        [f"{one.name}, int8", with_interval(one.int8)],
+        *measured,
+        [f"{one.name}, {mode}", with_interval(one.converted)],
         ["difference", lost(one.drop)],
     ]
 
 
-def _int8_sections(report: DetectorConvertReport) -> list[Html]:
-    """Return the sections on the int8 detector: classes, curves, errors; none without boxes."""
+def _converted_sections(report: DetectorConvertReport) -> list[Html]:
+    """Return the sections on the converted detector: classes, curves, errors; none without boxes."""
     done = report.comparison.evaluation
     measures = done.other_measures if done else None
     if done is None or measures is None or not measures.metrics.objects:

@@ -1,4 +1,4 @@
-"""Report section with the images on which float and int8 disagree."""
+"""Report section with the images on which the float and the converted model disagree."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def disagreements(report: ConvertReport) -> Html:
 
 
 def _tile(one: Disagreement, report: ConvertReport) -> Html:
-    answers = [("float", one.float_top, one.float_scores[0]), ("int8", one.int8_top, one.int8_scores[1])]
+    answers = [("float", one.float_top, one.float_scores[0]), (report.mode, one.converted_top, one.converted_scores[1])]
     lines = [_answer(who, report.card.label(top), score, top in one.labels) for who, top, score in answers]
-    if one.labels and not one.labels & {one.float_top, one.int8_top}:
+    if one.labels and not one.labels & {one.float_top, one.converted_top}:
         lines.append(
             html.text("label: " + " or ".join(sorted({_short(report.card.label(index)) for index in one.labels})))
         )

@@ -1,4 +1,4 @@
-"""Top of the report: the main results of the int8 model, and what to know before using it."""
+"""Top of the report: the main results of the converted model, and what to know before using it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ HARMLESS = ("not scored on ", "skipped ")
 def headline(report: ConvertReport) -> Html:
     """Return the header: model name, agreement and three key figures."""
     card = report.card
-    what = f"{card.task}, {report.parameters:,} parameters, {card.preprocessing.width}x{card.preprocessing.height} pixels, int8"
-    return html.header("edgevision convert", card.name, html.paragraph(what, "sub"), _agreement(report),
+    return html.header("edgevision convert", card.name, html.paragraph(report.network, "sub"), _agreement(report),
                        stats(report, _drop(report), "top-1 accuracy"))  # fmt: skip
 
 
@@ -34,9 +33,12 @@ def worth_knowing(report: ConvertReport) -> Html:
 
 def _agreement(report: ConvertReport) -> Html:
     one = report.comparison.agreement
+    if report.mode == "float":
+        said = f"This is the float model, which loses nothing; measured on {measured_on(report)}."
+        return html.paragraph(said, "sub")
     if one is None:
         return html.join([html.score("not compared"), html.paragraph("no images were left for the comparison", "sub")])
-    said = "get the same top answer from int8 and float"
+    said = f"get the same top answer from {report.mode} and float"
     interval = f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
     if is_rough(one):
         return html.paragraph(f"{one.count} of {measured_on(report)}: {said}; {interval}", "sub")
@@ -48,7 +50,7 @@ def _agreement(report: ConvertReport) -> Html:
 def stats(report: ConversionRecord, drop: str, measure: str) -> Html:
     """Return three key figures: size, loss (``drop`` of ``measure`` against float) and time."""
     found = [
-        (size(report.int8_bytes), f"int8 file; float {size(report.float_bytes)}"),
+        (size(report.file_bytes), f"{report.mode} file; float {size(report.float_bytes)}"),
         (drop, f"{measure} against float"),
         (f"{report.seconds.get('total', 0.0):.0f} s", f"to convert, {peak_rss_mb():,.0f} MB peak memory"),
     ]
@@ -86,7 +88,7 @@ def _remarks(report: ConvertReport) -> Iterator[tuple[str, str]]:
     if stretched is not None and stretched.count < stretched.total:
         yield "info", _stretched(report.card.preprocessing.resize, stretched)
     if report.comparison.ties:
-        said = "images, several classes share the top int8 score; the first of them counts, here and on the device."
+        said = "images, several classes share the top score; the first of them counts, here and on the device."
         yield "info", f"On {report.comparison.ties} {said}"
     if not report.card.labels:
         yield "info", "The file has no labels: predictions are class numbers. Add labels with --labels FILE."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevision.reporting import charts, html
 from edgevision.reporting.html import Html
 
+from ...modes import MODES
 from ...quantization.correction import LayerError, RepairResult, Step
 from ..shared_record import ConversionRecord
 
@@ -23,7 +24,8 @@ def layers(report: ConversionRecord) -> Html:
     """Return the section: a plot of all layers, the worst layers by name, and the repair steps."""
     repair = report.repair
     if repair is None:
-        return html.section("Layers", note="Not measured: repair was turned off (--effort none).")
+        why = "repair was turned off (--effort none)" if MODES[report.mode].int8 else f"{report.mode} is not repaired"
+        return html.section("Layers", note=f"Not measured: {why}.")
     if not repair.layers and not repair.steps:
         return html.section("Layers", note=repair.note or "The layers could not be compared.")
     parts = [_plot(repair), _worst(repair), _steps(repair)]

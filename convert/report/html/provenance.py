@@ -12,7 +12,7 @@ from edgevision.tflite.detection_op import DETECTION_OPERATOR
 
 from ...images.calibration import Picture, fingerprint
 from ..record import ConvertReport
-from ..shared_record import ConversionRecord, peak_rss_mb
+from ..shared_record import ConversionRecord, peak_rss_mb, range_method
 
 
 def pictures_used(report: ConvertReport) -> Html:
@@ -42,9 +42,9 @@ def pictures_used(report: ConvertReport) -> Html:
 def operators(report: ConversionRecord) -> Html:
     """Return the section on the operators of the graph."""
     rows = [[op.name, str(op.version), str(op.count), "yes" if op.int8 else "no"] for op in report.graph.counts()]
-    said = "All operators run in int8." if report.graph.all_int8 else "Not all operators run in int8."
+    said = "All operators run in int8." if report.graph.all_int8 else f"The network runs as {report.mode}."
     if report.card.task == "detection":
-        said = f"The network runs in int8; {DETECTION_OPERATOR} selects the boxes in float, as everywhere."
+        said = f"The network runs as {report.mode}; {DETECTION_OPERATOR} selects the boxes in float, as everywhere."
     return html.section("Operators", html.table(["operator", "version", "count", "int8"], rows), note=said)
 
 
@@ -56,14 +56,14 @@ def record(report: ConversionRecord, heldout: str, selftest: str) -> Html:
     card, source = report.card, report.source
     keras = f", Keras {source.keras_version}" if source.keras_version else ""
     rows = [
-        ["file", f"{report.path} ({size(report.int8_bytes)})"],
+        ["file", f"{report.path} ({size(report.file_bytes)})"],
         ["sha256", report.sha256],
         ["source", f"{source.path} ({source.format}{keras}, {size(source.bytes)})"],
         ["source sha256", card.source_sha256 or "not known"],
         ["calibration images", str(report.calibration.folder)],
         ["held-out images", heldout],
         ["labels", f"{len(card.labels)} ({report.labels_from})" if card.labels else report.labels_from],
-        ["activation ranges", report.repair.activation_range if report.repair else "minmax"],
+        ["activation ranges", range_method(report.mode, report.repair) or "none: not needed"],
         ["self-test", selftest],
         ["time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items())],
         ["peak memory", f"{peak_rss_mb():,.0f} MB"],

@@ -37,7 +37,7 @@ def ranges(report: ConversionRecord) -> Html:
     table = html.table(["tensor", "<operator", "smallest", "largest", "step"], rows)
     note = (
         "Range of real values of each activation, in execution order. "
-        "If a range is much wider than most of its values, few int8 steps are left for them."
+        "If a range is much wider than most of its values, few steps are left for them."
     )
     plot = charts.spans([(one.low, one.high) for one in found], "")
     return html.section("Activation ranges", plot, html.details(f"All {len(found)} tensors", table), note=note)

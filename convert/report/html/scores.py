@@ -1,4 +1,4 @@
-"""Report section comparing float and int8: accuracy, agreement, accuracy drop and sizes."""
+"""Report section comparing float and the converted model: accuracy, agreement, accuracy drop and sizes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ MIN_REACH = 5
 def scores(report: ConvertReport) -> Html:
     """Return the section: bars with confidence intervals, all measured on the same images."""
     parts = [_shares(report), _drop(report), _distances(report), _sizes(report)]
-    return html.section("Float and int8", *parts, note="The light part of a bar is the 95 % confidence interval.")
+    return html.section(report.pair, *parts, note="The light part of a bar is the 95 % confidence interval.")
 
 
 def _shares(report: ConvertReport) -> Html:
     result, trained = report.comparison, report.heldout.only_trained_on
     named = (
         ("float accuracy", None if trained else result.float_accuracy),
-        ("int8 accuracy", None if trained else result.int8_accuracy),
+        (f"{report.mode} accuracy", None if trained else result.converted_accuracy),
         ("agreement", result.agreement),
     )
-    bars = [_share(name, one) for name, one in named if one is not None]
+    shown = named[:1] if report.mode == "float" else named
+    bars = [_share(name, one) for name, one in shown if one is not None]
     if trained:
         why = "the model was trained on all of these images. Give other labeled ones with --eval-data."
         bars.append(html.paragraph(f"Accuracy on new images is not known: {why}"))
@@ -59,7 +60,7 @@ def _apart(report: ConvertReport) -> Iterator[Html]:
 
 def _drop(report: ConvertReport) -> Html:
     drop = report.comparison.drop
-    if drop is None:
+    if drop is None or report.mode == "float":
         return html.NOTHING
     reach = max(MIN_REACH, ceil(100 * max(abs(drop.low), abs(drop.high))))
     bar = charts.difference_bar(100 * drop.value, 100 * drop.low, 100 * drop.high, reach)
@@ -74,7 +75,7 @@ def _range(drop: Difference) -> str:
 def _distances(report: ConvertReport) -> Html:
     result = report.comparison
     rows = []
-    if result.divergence is not None:
+    if result.divergence is not None and report.mode != "float":
         rows.append(
             [
                 "divergence",
@@ -82,9 +83,7 @@ def _distances(report: ConvertReport) -> Html:
             ]
         )
     if result.pictures:
-        rows.append(
-            ["ties", f"{result.ties} of {result.pictures} images, where several classes share the top int8 score"]
-        )
+        rows.append(["ties", f"{result.ties} of {result.pictures} images, where several classes share the top score"])
     return html.table(["", ""], rows, plain=True) if rows else html.NOTHING
 
 
@@ -92,7 +91,7 @@ def _sizes(report: ConvertReport) -> Html:
     sizes = [
         ("source", report.source.bytes),
         ("float .tflite", report.float_bytes),
-        ("int8 .tflite", report.int8_bytes),
+        (f"{report.mode} .tflite", report.file_bytes),
     ]
     most = max(1, *(count for _, count in sizes))
     bars = (charts.size_bar(name, count / most, size(count)) for name, count in sizes)

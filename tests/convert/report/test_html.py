@@ -19,7 +19,7 @@ pytest.importorskip("tensorflow", reason="needs the convert extra: pip install '
 
 from edgevision.convert import backend
 from edgevision.convert.comparison.disagreements import SHOWN, TopDisagreements
-from edgevision.convert.comparison.float_vs_int8 import FidelityComparison
+from edgevision.convert.comparison.float_vs_converted import FidelityComparison
 from edgevision.convert.pipeline import ConvertOptions, convert
 from edgevision.convert.quantization.correction.result import LayerError, RepairResult, Step
 from edgevision.convert.report.html import page, write_page

@@ -178,4 +178,4 @@ def test_points_learn_to_count_and_fit_a_microcontroller(tmp_path: Path) -> None
     assert isinstance(done.evaluation, PointEvaluation)
     assert (done.evaluation.measures.f1.value or 0.0) > 0.8
     made = convert(ConvertOptions(done.model, tmp_path / "photos", output=tmp_path / "m.tflite"))
-    assert made.int8_bytes < 100_000 and made.graph.all_int8
+    assert made.file_bytes < 100_000 and made.graph.all_int8

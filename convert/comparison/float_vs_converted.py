@@ -1,4 +1,4 @@
-"""Comparison of the float and int8 models on the same images: agreement and loss of accuracy."""
+"""Comparison of the float and the converted model on the same images: agreement and loss of accuracy."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class FidelityComparison:
     agreement: Proportion | None
     """Share of images with the same top class; between equal scores the lowest index wins, in both models."""
     ties: int
-    """Number of images whose best int8 score is shared by several classes."""
+    """Number of images whose best score of the converted model is shared by several classes."""
     divergence: float | None
-    """Mean Kullback-Leibler divergence of the int8 scores from the float scores, in nats; None for multi-label models."""
+    """Mean Kullback-Leibler divergence of the converted scores from the float scores, in nats; None for multi-label models."""
     float_accuracy: Proportion | None
-    int8_accuracy: Proportion | None
+    converted_accuracy: Proportion | None
     drop: Difference | None
-    """Float minus int8 accuracy on the same images, 0..1."""
+    """Float minus converted accuracy on the same images, 0..1."""
     skipped: tuple[Skipped, ...]
     disagreements: tuple[Disagreement, ...] = ()
     """The disagreements in which both models are most confident."""
     stretched: Proportion | None = None
-    """Share of the first images whose int8 top class survives stretching to the input; None if stretching is the preprocessing."""
+    """Share of the first images whose converted top class survives stretching; None if stretching is the preprocessing."""
     chance: ChanceLevel | None = None
     """The float accuracy, if it cannot be told from guessing."""
     balance: ClassBalance | None = None
@@ -77,13 +77,13 @@ class TrainedOnComparison:
     """Number of images that chose between its weights."""
     agreement: Proportion | None
     float_accuracy: Proportion | None
-    int8_accuracy: Proportion | None
+    converted_accuracy: Proportion | None
 
 
 def compare(
     model: SourceNetwork,
     float_model: Interpreter,
-    int8_model: Interpreter,
+    converted: Interpreter,
     card: ModelCard,
     heldout: HeldOut,
     step: Callable[[int], None] = lambda done: None,
@@ -98,13 +98,13 @@ def compare(
     tops: list[tuple[int, int]] = []
     known: list[tuple[LabelledImage, tuple[int, int]]] = []
     ties, divergence = 0, 0.0
-    surest, stretched = TopDisagreements(card.preprocessing), _Stretched(int8_model, card)
+    surest, stretched = TopDisagreements(card.preprocessing), _Stretched(converted, card)
     for judged, frame in _read(heldout, skipped):
         picture = pixels(frame, card.preprocessing)
         wanted = scores_of(float_model, picture, card)
         if len(kept) + len(known) < N_FIDELITY_IMAGES:
             _check(model, picture, wanted, card)
-        got = scores_of(int8_model, picture, card)
+        got = scores_of(converted, picture, card)
         top = (int(np.argmax(wanted)), int(np.argmax(got)))
         step(len(kept) + len(known) + len(skipped) + 1)
         if judged.part and not heldout.only_trained_on:
@@ -143,7 +143,7 @@ def _trained_on(known: list[tuple[LabelledImage, tuple[int, int]]]) -> TrainedOn
     found = _summary([one for one, _ in known], [top for _, top in known], 0, None, [])
     parts = [one.part for one, _ in known]
     return TrainedOnComparison(
-        parts.count("train"), parts.count("val"), found.agreement, found.float_accuracy, found.int8_accuracy
+        parts.count("train"), parts.count("val"), found.agreement, found.float_accuracy, found.converted_accuracy
     )
 
 
@@ -206,7 +206,7 @@ def _summary(
     counts = {pair: rights.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))}
     drop = None
     if rights:
-        # The drop is float minus int8, so the int8 model comes first.
+        # The drop is float minus converted, so the converted model comes first.
         drop = paired_difference(counts[True, True], counts[False, True], counts[True, False], counts[False, False])
     return FidelityComparison(
         pictures=len(kept),
@@ -214,7 +214,7 @@ def _summary(
         ties=ties,
         divergence=divergence,
         float_accuracy=proportion(sum(a for a, _ in rights), len(rights)),
-        int8_accuracy=proportion(sum(b for _, b in rights), len(rights)),
+        converted_accuracy=proportion(sum(b for _, b in rights), len(rights)),
         drop=drop,
         skipped=tuple(skipped),
     )

@@ -1,4 +1,4 @@
-"""Comparison of the float and int8 detector on the same images: matched boxes or points, and the loss of precision."""
+"""Comparison of the float and the converted detector on the same images: matched boxes or points, and the loss of precision."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ MAX_DIFFERENCE = 1e-3
 
 
 class Loss(NamedTuple):
-    """A measure of the float and the int8 detector."""
+    """A measure of the float and the converted detector."""
 
     name: str
     float_: Interval
-    int8: Interval
+    converted: Interval
     drop: Interval | None
-    """Float minus int8 on the same images, -1..1; None without objects."""
+    """Float minus converted on the same images, -1..1; None without objects."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ class DetectorFidelity:
     """Measurements on the held-out images."""
 
     evaluation: DetectorEvaluation | PointEvaluation | None
-    """The float detector, compared with int8; None without images."""
+    """The float detector, compared with the converted one; None without images."""
 
     @property
     def pictures(self) -> int:
@@ -64,13 +64,13 @@ class DetectorFidelity:
 
     @property
     def drop(self) -> Interval | None:
-        """Float minus int8 mAP50, or F1 of points, on the same images, 0..1; None without objects."""
+        """Float minus converted mAP50, or F1 of points, on the same images, 0..1; None without objects."""
         found = self.evaluation.comparison if self.evaluation else None
         return None if found is None else found.drop
 
     @property
     def drop_50_95(self) -> Interval | None:
-        """Float minus int8 mAP50:95 on the same images, 0..1; None without objects, and of points."""
+        """Float minus converted mAP50:95 on the same images, 0..1; None without objects, and of points."""
         found = self.evaluation.comparison if self.evaluation else None
         return opposite(found.map50_95_change) if isinstance(found, DetectorComparison) else None
 
@@ -87,7 +87,7 @@ class DetectorFidelity:
 
 def compare_detectors(
     float_model: bytes,
-    int8_model: bytes,
+    converted: bytes,
     card: ModelCard,
     heldout: HeldOutBoxes,
     split_file: Path,
@@ -103,7 +103,7 @@ def compare_detectors(
     points = card.task == "points"
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened, backend.quiet():
         subjects = []
-        for name, flatbuffer in (("float", float_model), ("int8", int8_model)):
+        for name, flatbuffer in (("float", float_model), ("converted", converted)):
             path = Path(folder) / f"{name}.tflite"
             model_file.write(path, flatbuffer, card, {})
             model = opened.enter_context(open_model(path))
