@@ -231,3 +231,13 @@ def test_preprocessing_survives_json(preprocessing: Preprocessing) -> None:
 def test_preprocessing_of_a_file_names_what_is_wrong(value: object, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         Preprocessing.from_json(value)
+
+
+def test_int8_input_takes_every_byte_less_128() -> None:
+    """With a mean of 127.5 each byte is halfway between two stored values; none may depend on rounding."""
+    preprocessing = Preprocessing(16, 16, order="GRAY", channels=1, mean=(127.5,), std=(127.5,))
+    picture = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    spec = TensorSpec("image", (1, 16, 16, 1), "int8", float(np.float32(1 / 127.5)), -1)
+    stored = quantize(picture, preprocessing, spec)
+    assert stored.dtype == np.int8
+    assert stored.reshape(-1).tolist() == list(range(-128, 128))
