@@ -141,6 +141,23 @@ def model(photos: Path, tmp_path: Path) -> Callable[[bytes], Path]:
     return lambda flatbuffer: write(tmp_path / "model.tflite", flatbuffer)
 
 
+def test_modes_that_need_the_keras_model_are_refused(teller: Any, photos: Path, labels: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "float.tflite", to_tflite(teller))
+    options = ConvertOptions(
+        source,
+        photos,
+        calibration_count=12,
+        labels=labels,
+        preprocessing=SIGNED,
+        output=tmp_path / "out.tflite",
+        mode="float16",
+    )
+    with pytest.raises(BadModel, match=r"a float .tflite can be converted in --mode int8, int8-io and float"):
+        convert(options)
+    whole = convert(replace(options, mode="float"))
+    assert whole.card.quantization is not None and whole.card.quantization["mode"] == "float"
+
+
 def test_quantized_files_are_refused(model: Callable[[bytes], Path]) -> None:
     keras = backend.keras()
     dense = keras.Sequential([keras.Input((HEIGHT, WIDTH, 3)), keras.layers.Flatten(), keras.layers.Dense(4)])
