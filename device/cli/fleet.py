@@ -87,7 +87,7 @@ def status(prometheus: Path | None, as_json: bool, **values: Any) -> int:
     else:
         show(status_table(found))
     if prometheus is not None:
-        without = write_targets(found, prometheus)
+        without = write_targets(found, prometheus, partial=values["limit"] is not None)
         if without:
             note(
                 f"not in {prometheus}: {', '.join(without)}; they have no --to metrics:HOST:PORT that others can reach"

@@ -17,15 +17,19 @@ LABEL = "edgevision_device"
 MAX_BYTES = 2**24
 
 
-def write_targets(found: FleetStatus, path: Path) -> list[str]:
+def write_targets(found: FleetStatus, path: Path, partial: bool = False) -> list[str]:
     """Write the file, replacing the one before, and return the devices that are not in it.
 
     A device that cannot be asked now keeps the target that it had: that it is off is what Prometheus should notice. Raises
     OutputExists if the file holds something else, CannotWrite.
+
+    ``partial``: not all devices of the inventory were asked; the others keep their targets, too.
     """
     before = _targets(path)
     targets = {one.host: one.metrics or (before.get(one.host) if one.device is None else None) for one in found.hosts}
-    groups = [{"targets": [target], "labels": {LABEL: host}} for host, target in targets.items() if target is not None]
+    kept = {host: target for host, target in before.items() if host not in targets} if partial else {}
+    all_targets = (*kept.items(), *targets.items())
+    groups = [{"targets": [target], "labels": {LABEL: host}} for host, target in all_targets if target is not None]
     write_text(path, json.dumps(groups, indent=1) + "\n")
     return [host for host, target in targets.items() if target is None]
 

@@ -281,6 +281,15 @@ def test_targets_for_prometheus_keep_devices_that_are_off(tmp_path: Path) -> Non
     ]
 
 
+def test_targets_of_devices_that_were_not_asked_stay(tmp_path: Path) -> None:
+    path, spec = tmp_path / "targets.json", ("metrics:0.0.0.0:9100",)
+    write_targets(status_of(a=spec, b=spec), path)
+    write_targets(status_of(a=("metrics:0.0.0.0:9200",)), path, partial=True)
+    assert {one["targets"][0] for one in json.loads(path.read_text())} == {"a.local:9200", "b.local:9100"}
+    write_targets(status_of(a=spec), path)
+    assert [one["targets"] for one in json.loads(path.read_text())] == [["a.local:9100"]]
+
+
 def test_other_files_are_not_replaced_by_targets(tmp_path: Path) -> None:
     path = tmp_path / "prometheus.yml"
     path.write_text("scrape_configs: []\n")
