@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ..installer.base.loop import PREFIX, UNNAMED, Loop
 from ..installer.release.switch import CURRENT
-from .programs.probe import UPDATERS
 
-JOURNAL = f"journalctl --no-pager {' '.join(f'--unit={unit}' for unit in UPDATERS)}"
+JOURNAL = "journalctl --no-pager --unit=edgevision-update.service"
 ALL = f"--unit={UNNAMED.unit} --unit='{PREFIX}@*.service'"
 SUDO = "if sudo -n true 2>/dev/null; then exec sudo -n {0}; else exec {0}; fi"
 """Reads the whole journal where the user may; others see their own lines only."""

@@ -17,10 +17,10 @@ from .base.inside import inside
 from .base.loop import PREFIX, UNITS, loop_of_unit
 from .base.status import Status
 from .release import state as states
-from .release.install import alone
+from .release.install import UPDATE_FILE, alone
 from .release.release_files import package_of
 from .release.switch import HOME, release_folder
-from .remote import sudoers, update_unit
+from .remote import sudoers
 
 
 def remove(root: Path, status: Status, package: str | None = None) -> str:
@@ -66,13 +66,13 @@ def _remove_service(root: Path) -> None:
         run(["systemctl", "disable", "--quiet", "--now", UNIT], "stopping the service", root)
     rules = inside(root, sudoers.FOLDER).glob(f"{sudoers.PREFIX}*")
     wanted, updater = (
-        inside(root, path, follow=False) for path in (UNITS / "multi-user.target.wants" / UNIT, update_unit.FILE)
+        inside(root, path, follow=False) for path in (UNITS / "multi-user.target.wants" / UNIT, UPDATE_FILE)
     )
     for path in (wanted, unit, updater, *rules):
         path.unlink(missing_ok=True)
     if running:
         run(["systemctl", "daemon-reload"], "systemctl daemon-reload", root)
-        for name in (UNIT, update_unit.UPDATE_UNIT):
+        for name in (UNIT, UPDATE_FILE.name):
             with suppress(Refused):  # it is only there after a failure
                 run(["systemctl", "reset-failed", name], "systemctl reset-failed", root)
 

@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 
 HOME = Path("/opt/edgevision")
-UPDATERS = ("edgevision-updater.service", "edgevision-update.service")
-"""Units that update the device; managers of older releases start the second one."""
 
 
 def text(path: Path) -> str:
@@ -58,17 +56,6 @@ def properties(unit: str, *names: str) -> dict[str, str]:
     """Return properties of a systemd unit."""
     shown = output("systemctl", "show", "--timestamp=unix", f"--property={','.join(names)}", unit)
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-
-
-def updater() -> dict[str, str]:
-    """Return the state of the unit that updates the device, of the one that runs if there are several."""
-    found = [properties(unit, "ActiveState", "NRestarts", "LoadState") for unit in UPDATERS]
-    return next((one for one in found if runs(one)), found[0])
-
-
-def runs(unit: dict[str, str]) -> bool:
-    """Return whether a unit with these properties runs."""
-    return unit.get("ActiveState") in ("active", "activating", "deactivating")
 
 
 def listed(folder: Path) -> dict[str, int]:
@@ -130,8 +117,8 @@ def installed(name: object) -> dict[str, object]:
         "ActiveEnterTimestamp",
         "FragmentPath",
     )
-    update = updater()
-    updating = runs(update)  # it is asked every second then
+    update = properties("edgevision-update.service", "ActiveState", "NRestarts", "LoadState")
+    updating = update.get("ActiveState") in ("active", "activating")  # it is asked every second then
     return {
         "current": os.path.basename(os.readlink(home / "current")) if (home / "current").is_symlink() else None,
         "state": parsed(home / "state.json"),

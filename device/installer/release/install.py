@@ -26,7 +26,8 @@ from ..archive.verify import Checked, read
 from ..base.atomic_files import place
 from ..base.errors import Refused
 from ..base.inside import inside
-from ..base.loop import UNNAMED, Loop
+from ..base.loop import UNITS, UNNAMED, Loop
+from ..base.regular_files import read_bytes
 from ..base.status import Status
 from . import known_files, newest
 from . import state as states
@@ -41,6 +42,9 @@ log = logging.getLogger("edgevision.installer")
 MANAGER = "manager.pyz"
 """Installer of the last confirmed release, in a place that does not change with the current one: the unit and deployments
 call it."""
+UPDATE_FILE = UNITS / "edgevision-update.service"
+"""Unit of updates, which a manager writes when it starts one. The manager of an older release starts a transient unit of
+this name instead, and systemd refuses that where there is such a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +154,20 @@ def finish(root: Path, release: Path, number: int | None, loop: Loop = UNNAMED) 
     """Finish a switch that stays: remember the number, keep the manager, remove old releases. Raises Refused, OSError."""
     home = inside(root, HOME)
     newest.remember(home, number)
-    place(home / MANAGER, (release / INSTALLER).read_bytes(), 0o755)
+    _place_manager(root, (release / INSTALLER).read_bytes())
     prune(root, loop)
+
+
+def _place_manager(root: Path, manager: bytes) -> None:
+    """Replace the manager; another one may need another unit, or none. Raises OSError."""
+    path = inside(root, HOME / MANAGER)
+    try:
+        same = read_bytes(path) == manager
+    except OSError:
+        same = False
+    if not same:
+        inside(root, UPDATE_FILE, follow=False).unlink(missing_ok=True)
+        place(path, manager, 0o755)
 
 
 def prune(root: Path, loop: Loop = UNNAMED) -> list[str]:

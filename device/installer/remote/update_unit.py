@@ -1,10 +1,7 @@
 """The unit that updates the device: systemd starts it again if it is killed.
 
-    /etc/systemd/system/edgevision-updater.service    written by the manager that starts it
-    /opt/edgevision/update/request.json               what it has to do; only root can read and write it
-
-The name is not ``edgevision-update``: managers of older releases start a transient unit of that name, which systemd
-refuses where a file has it, and an older release may be deployed at any time.
+/etc/systemd/system/edgevision-update.service    written by the manager that starts it, removed with that manager
+/opt/edgevision/update/request.json              what it has to do; only root can read and write it
 """
 
 from __future__ import annotations
@@ -17,12 +14,10 @@ from ..base.atomic_files import place_text, read_text
 from ..base.commands import run
 from ..base.errors import Refused
 from ..base.inside import inside
-from ..base.loop import UNITS
-from ..release.install import MANAGER
+from ..release.install import MANAGER, UPDATE_FILE
 from ..release.switch import HOME
 
-UPDATE_UNIT = "edgevision-updater.service"
-FILE = UNITS / UPDATE_UNIT
+UPDATE_UNIT = UPDATE_FILE.name
 CONTENT = f"""# Installed by edgevision; started by edgevision deploy, never at boot.
 [Unit]
 Description=edgevision: update to another release
@@ -43,7 +38,7 @@ Run = Callable[[Sequence[str | Path], str, Path], str]
 
 def start_updater(root: Path, command: Run = run) -> None:
     """Start the update that was requested, and return at once. Raises Refused, OSError."""
-    path = inside(root, FILE, follow=False)
+    path = inside(root, UPDATE_FILE, follow=False)
     if path.is_symlink() or read_text(path) != CONTENT:
         place_text(path, CONTENT)
         command(["systemctl", "daemon-reload"], "systemctl daemon-reload", root)

@@ -19,7 +19,6 @@ import pytest
 import small_bundle
 from documents import parse as parse_document
 from edgevision.device.bundle import keys
-from edgevision.device.deploy.commands import journal
 from edgevision.device.deploy.deploy import request
 from edgevision.device.deploy.device_info import device_info
 from edgevision.device.deploy.package import PackageOptions, package
@@ -226,18 +225,18 @@ def test_update_unit_is_written_once_and_started(tmp_path: Path) -> None:
     def command(line: Sequence[str | Path], what: str, folder: Path) -> str:
         ran.append(" ".join(map(str, line)))
         if "reset-failed" in line:
-            raise Refused("Unit edgevision-updater.service not loaded.")
+            raise Refused("Unit edgevision-update.service not loaded.")
         return ""
 
     start = [
-        "systemctl reset-failed edgevision-updater.service",
-        "systemctl start --no-block edgevision-updater.service",
+        "systemctl reset-failed edgevision-update.service",
+        "systemctl start --no-block edgevision-update.service",
     ]
     start_updater(tmp_path, command)
     assert ran == ["systemctl daemon-reload", *start]
     start_updater(tmp_path, command)
     assert ran[3:] == start
-    unit = tmp_path / "etc/systemd/system/edgevision-updater.service"
+    unit = tmp_path / "etc/systemd/system/edgevision-update.service"
     text = unit.read_text()
     assert "ExecStart=/usr/bin/python3 -I /opt/edgevision/manager.pyz run-update\n" in text
     elsewhere = tmp_path / "elsewhere"
@@ -247,18 +246,6 @@ def test_update_unit_is_written_once_and_started(tmp_path: Path) -> None:
     start_updater(tmp_path, command)
     assert not unit.is_symlink() and unit.read_text() == text
     assert ran[5:] == ["systemctl daemon-reload", *start]
-
-
-@pytest.mark.parametrize("running", [*probe.UPDATERS, ""])
-def test_update_by_an_older_manager_is_seen(running: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def properties(unit: str, *names: str) -> dict[str, str]:
-        return {"ActiveState": "activating" if unit == running else "inactive", "NRestarts": str(len(unit))}
-
-    monkeypatch.setattr(probe, "properties", properties)
-    found = probe.updater()
-    assert probe.runs(found) == bool(running)
-    assert found["NRestarts"] == str(len(running or "edgevision-updater.service"))
-    assert all(f"--unit={unit}" in journal(3, False, UNNAMED) for unit in probe.UPDATERS)
 
 
 def test_request_is_read() -> None:

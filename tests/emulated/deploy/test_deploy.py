@@ -90,7 +90,7 @@ def test_killed_update_continues(step: str, running: EmulatedDevice) -> None:
     kill = (
         "for n in $(seq 2000); do "
         f"grep -q 'step.: .{step}' /opt/edgevision/update/status.json 2>/dev/null && "
-        "systemctl kill -s KILL edgevision-updater && echo killed && exit 0; sleep 0.02; done; exit 1"
+        "systemctl kill -s KILL edgevision-update && echo killed && exit 0; sleep 0.02; done; exit 1"
     )
     running.run(
         f"rm -f /opt/edgevision/update/status.json; systemd-run --quiet --unit=killer-{step} sh -c {_quoted(kill)}"
@@ -115,8 +115,8 @@ def test_reboot_during_the_trial_brings_the_old_release_back(running: EmulatedDe
     """A power cut, as far as systemd can show it: everything is killed, and the boot has another id."""
     before = running.state()["current"]
     cut = (
-        "until grep -q provisional /opt/edgevision/state.json; do sleep 0.02; done; systemctl kill -s KILL edgevision-updater; "
-        "systemctl stop edgevision-updater; systemctl kill -s KILL edgevision; systemctl stop edgevision; "
+        "until grep -q provisional /opt/edgevision/state.json; do sleep 0.02; done; systemctl kill -s KILL edgevision-update; "
+        "systemctl stop edgevision-update; systemctl kill -s KILL edgevision; systemctl stop edgevision; "
         "sed -i '/boot_id/s/: .*/: 0,/' /opt/edgevision/state.json; systemctl start edgevision"
     )
     running.run(f"systemd-run --quiet --unit=power sh -c {_quoted(cut)}")

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.edgevision_probe import HOME, parsed, runs, updater
+from ansible.module_utils.edgevision_probe import HOME, parsed, properties
 from ansible.module_utils.edgevision_probe import main as probe
 
 DOCUMENTATION = """
@@ -87,7 +87,8 @@ def wait(seconds: float) -> tuple[object, bool]:
     began = time.monotonic()
     while True:
         outcome = parsed(HOME / "update/outcome.json")
-        running = runs(updater())
+        state = properties("edgevision-update.service", "ActiveState").get("ActiveState")
+        running = state in ("active", "activating", "deactivating")
         passed = time.monotonic() - began
         if outcome is not None or passed > seconds or (not running and passed > START_S):
             return outcome, running

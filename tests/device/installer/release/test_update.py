@@ -185,6 +185,18 @@ def test_taught_classes_that_the_new_model_lacks_are_named(bundles: tuple[Path, 
     assert board.updater().update(wish(bundles[1], root)).note == ""
 
 
+def test_unit_of_updates_goes_with_its_manager(bundles: tuple[Path, Path, Path], root: Path) -> None:
+    """An older manager could not start an update where a newer one has left its file."""
+    install(bundles[0], root)
+    file = root / "etc/systemd/system/edgevision-update.service"
+    file.write_text("[Unit]\n")
+    Board().updater().update(wish(bundles[1], root))
+    assert file.exists()
+    (root / "opt/edgevision/manager.pyz").write_bytes(b"of another release")
+    Board().updater().update(wish(bundles[0], root))
+    assert not file.exists()
+
+
 def test_slow_first_rates_do_not_fail_a_release(bundles: tuple[Path, Path, Path], root: Path) -> None:
     board = Board(rates=[10.0, 2.0, 7.0, 9.0])
     install(bundles[0], root)
