@@ -20,6 +20,7 @@ from locations import HELPERS, ROOT
 from tree_sitter import Language, Node, Parser
 
 from edgevision import default_model, open_model, read_model
+from edgevision.datasets.boxes.placement import overlap
 from edgevision.errors import BadModel
 from edgevision.inspection import add_card
 from edgevision.model_file import edgetpu_part, model_file
@@ -216,6 +217,37 @@ def test_mediapipe_opens_the_exported_classifier_with_the_same_answers(to: str, 
     for found, own in zip(theirs, ours, strict=True):
         assert (found[0]["index"], found[0]["name"]) == (own.top.index, own.top.name)
         assert found[0]["score"] == pytest.approx(own.top.score, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_mediapipe_finds_the_same_objects_in_prepared_images(shared: Path, tmp_path: Path) -> None:
+    """Requires `make env-mediapipe`. Boxes are converted back as ImageModel does it; MediaPipe's are whole pixels."""
+    if not PYTHON.exists():
+        pytest.skip("no environment with MediaPipe; create it with: make env-mediapipe")
+    facts = exported(
+        "android", shared / "models" / "coco_ssd_mobilenet_v1_1.0_quant_with_metadata.tflite", tmp_path / "app"
+    )
+    model, paths, ours = next((tmp_path / "app").rglob(facts["model"]["file"])), [], []
+    with open_model(model) as opened:
+        width, height = opened.preprocessing.width, opened.preprocessing.height
+        for photo in sorted((shared / "data" / "cats_and_dogs").rglob("*.jpg"))[:10]:
+            frame = decode.read(photo)
+            paths.append(tmp_path / f"{len(paths)}.png")
+            paths[-1].write_bytes(decode.encode_png(Frame(transform.pixels(frame, opened.preprocessing))))
+            ours.append((frame, opened.predict(frame, threshold=0.5).objects))
+    command = [str(PYTHON), str(HELPERS / "mediapipe_detector_child.py"), str(model), "0.5", *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    theirs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert len(theirs) == len(ours) and sum(len(objects) for _, objects in ours) >= 5
+    for (frame, objects), found in zip(ours, theirs, strict=True):
+        scale = np.array([frame.width / width, frame.height / height] * 2)
+        assert [(one["name"], round(one["score"], 4)) for one in found] == [
+            (o.name, round(o.score, 4)) for o in objects
+        ]
+        for one, own in zip(found, objects, strict=True):
+            assert (
+                overlap(tuple(np.array(one["box"]) * scale), own.box) > 0.9
+            )  # MediaPipe clips at edges in another way
 
 
 def mediapipe_answers(child: str, to: str, model: Path, folder: Path) -> tuple[list[Any], list[Any]]:
