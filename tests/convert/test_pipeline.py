@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from documents import parse
+from documents import parse, valid
 from locations import HELPERS, ROOT
 
 pytestmark = pytest.mark.tensorflow
@@ -32,7 +32,7 @@ from edgevision.convert.source_model.two_class_softmax import as_two_class_softm
 
 from edgevision import open_model, selftest
 from edgevision.engines.interpreter import open_interpreter
-from edgevision.errors import BadInput, BadModel, OutputExists, UsageError
+from edgevision.errors import BadInput, BadModel, GateNotMet, OutputExists, UsageError
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.next_command import run_command
@@ -245,31 +245,23 @@ def test_model_is_compiled_for_the_edge_tpu_into_the_same_file(
     monkeypatch.setenv("EDGEVISION_EDGETPU_COMPILER", str(fake))
     monkeypatch.setenv("FAKE_EDGETPU_COMPILER", "partial")
     monkeypatch.setenv("FAKE_EDGETPU_RUNS", str(tmp_path / "calls"))
-    arguments = (
-        "convert",
-        trained,
-        "--calibration",
-        photos,
-        "--effort",
-        "none",
-        "--edgetpu",
-        "--min-mapped",
-        "90",
-        "--json",
+    report = convert(
+        ConvertOptions(trained, photos, effort="none", edgetpu=True, min_mapped=90, runs=tmp_path / "runs")
     )
-    done = command(*arguments, cwd=tmp_path)
-    assert done.returncode == 3 and "but --min-mapped is 90 %: on the CPU are" in done.stderr
-    document = parse(done.stdout, "convert")
+    document = valid(report.to_json(), "convert")
     found = document["edgetpu"]
     assert 0 < found["mapped"] < 0.9 and found["compiler"]["met"] is False and found["compiler"]["problem"] is None
     assert "edgetpu" in document["seconds"]
-    made = model_file.read(tmp_path / document["output"]["path"])
+    made = model_file.read(report.path)
     assert (made.sha256, made.file_bytes) == (document["output"]["sha256"], document["output"]["bytes"])
     assert len(made.files["edgetpu.tflite"]) == found["compiler"]["part_bytes"]
-    run = json.loads((made.path.parent / "run.json").read_text())
-    assert run["exit_code"] == 3 and "CPU, More than one subgraph" not in done.stdout
-    page_text = next(made.path.parent.glob("*.html")).read_text()
-    assert "More than one subgraph is not supported" in page_text
+    failure = report.failure()
+    assert isinstance(failure, GateNotMet) and "but --min-mapped is 90 %: on the CPU are" in str(failure)
+    assert json.loads((report.path.parent / "run.json").read_text())["exit_code"] == 3
+    assert report.page_path is not None and "More than one subgraph is not supported" in report.page_path.read_text()
+    table = dict(summary.rows(report))["Edge TPU"].splitlines()
+    assert table[0].endswith("% of the operators; edgetpu_compiler 16.0.384591198")
+    assert any(line.endswith(": CPU, More than one subgraph is not supported") for line in table)
 
 
 def add_card(path: Path) -> None:
