@@ -54,17 +54,16 @@ def pareto_section(results: Sequence[Mapping[str, Any]]) -> Html:
     known = points(results)
     if not known:
         return html.NOTHING
-    dots = [Curve(one.name, [(one.ms, 100 * one.accuracy)], n, dots=True, listed=False) for n, one in enumerate(known)]
+    dots = [Curve(one.name, [(one.ms, 100 * one.accuracy)], n, dots=True) for n, one in enumerate(known)]
     bars = [
         Curve("", [(one.ms, 100 * one.low), (one.ms, 100 * one.high)], n, listed=False) for n, one in enumerate(known)
     ]
     line = Curve("Pareto front", [(one.ms, 100 * one.accuracy) for one in front(known)], 7)
-    labels = [(one.ms, 100 * one.accuracy, one.name) for one in known]
     note = (
         f"Top-1 accuracy over the median of predict{_images(results)}. On the Pareto front, no other model is both faster and "
-        "more accurate. The vertical lines are 95 % confidence intervals; the accuracy does not start at zero."
+        "more accurate. Vertical lines are 95 % confidence intervals; latency is logarithmic, accuracy does not start at zero."
     )
-    picture = plot([line, *bars, *dots], "ms", "% correct", labels, y_from_zero=False)
+    picture = plot([line, *bars, *dots], "ms", "% correct", y_from_zero=False, x_log=True)
     head, rows = accuracy_cells(results)
     head = [name[1:] if name.startswith(">") else f"<{name}" for name in head]
     return html.section("Accuracy and latency", picture, page_table(head, rows), note=note)
@@ -88,7 +87,7 @@ def accuracy_cells(results: Sequence[Mapping[str, Any]]) -> tuple[list[str], lis
             accuracy(one),
             _same_as_float(one),
             ms(one["predict_ms"]["p50"]),
-            f"{one['model']['bytes'] / 1e6:.2f}",
+            f"{(one['model'].get('bytes') or 0) / 1e6:.2f}",
             "Pareto front" if one["id"] in best else "",
         ]
         for one in results

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from math import ceil, floor, isnan, log10
+from math import floor, log10
 
+from .axes import Axis, LogAxis
 from .html import Html, interval, join, tag, text
 
-TICKS = 5
-"""Approximate number of grid lines of a plot."""
-MOST = 1e9
-"""Larger values are invalid and drawn at the edge; a range below the inverse is treated as empty."""
 STROKE = 'vector-effect="non-scaling-stroke" fill="none"'
 
 
@@ -26,35 +23,6 @@ class Series:
     """Values from left to right."""
     kind: str
     """Class in the style sheet: ``blue`` or ``gray``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The value range of a plot."""
-
-    low: float
-    high: float
-    step: float
-
-    @classmethod
-    def around(cls, values: Iterable[float], with_zero: bool = True) -> Axis:
-        """Return an axis with round ends and steps that contains all values, and zero on request or without values."""
-        every = [value for value in values if abs(value) < MOST]
-        every = [0.0, *every] if with_zero or not every else every
-        low, high = min(every), max(every)
-        step = _round_step((high - low) / TICKS) if high - low > 1 / MOST else 1.0
-        return cls(step * floor(low / step), step * max(ceil(high / step), floor(low / step) + 1), step)
-
-    def place(self, value: float) -> float:
-        """Return the position of a value in percent from the bottom. NaN and values outside the axis are put at the edge."""
-        inside = self.low if isnan(value) else min(max(value, self.low), self.high)
-        return 100 * (inside - self.low) / (self.high - self.low)
-
-    @property
-    def ticks(self) -> list[float]:
-        """Values with a grid line and a number."""
-        count = round((self.high - self.low) / self.step)
-        return [self.low + number * self.step for number in range(count + 1)]
 
 
 def bar(name: str, value: str, content: Html, small: str = "") -> Html:
@@ -135,12 +103,6 @@ def _tick(value: float, axis: Axis) -> str:
     return f"{value:.{max(0, -floor(log10(axis.step)))}f}"
 
 
-def _round_step(rough: float) -> float:
-    """Round up to 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** floor(log10(rough))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
-
-
 COLORS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#db2777", "#0891b2", "#ca8a04", "#64748b")
 """Colors of the series in order, readable on light and dark."""
 
@@ -171,32 +133,27 @@ def plot(
     curves: Sequence[Curve],
     x_name: str,
     y_name: str,
-    labels: Sequence[tuple[float, float, str]] = (),
     y_from_zero: bool = True,
+    x_log: bool = False,
 ) -> Html:
-    """Plot curves over common axes; ``labels``: x, y and text.
+    """Plot curves over common axes.
 
-    The axes start at zero, or below it for negative values; the vertical one only if ``y_from_zero``.
+    The axes start at zero, or below it for negative values; the vertical one only if ``y_from_zero``. ``x_log``: the
+    horizontal one is logarithmic, for positive values of different orders.
     """
-    x_axis = Axis.around(x for curve in curves for x, _ in curve.points)
+    every = [x for curve in curves for x, _ in curve.points]
+    x_axis = LogAxis.around(every) if x_log else Axis.around(every)
     y_axis = Axis.around((y for curve in curves for _, y in curve.points), y_from_zero)
     grid = "".join(f"M0 {100 - y_axis.place(tick):.2f}H1000" for tick in y_axis.ticks)
     drawn = join(_curve(curve, x_axis, y_axis) for curve in curves)
     graph = (
         f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none"><path class="grid" d="{grid}" {STROKE}/>{drawn}</svg>'
     )
-    left = "".join(f'<i style="bottom:{y_axis.place(t):.2f}%">{_number(t, y_axis)}</i>' for t in y_axis.ticks)
-    below = "".join(f'<i class="x" style="left:{x_axis.place(t):.2f}%">{_number(t, x_axis)}</i>' for t in x_axis.ticks)
-    names = "".join(_label(x_axis.place(x), y_axis.place(y), name) for x, y, name in labels)
+    left = "".join(f'<i style="bottom:{y_axis.place(t):.2f}%">{y_axis.text(t)}</i>' for t in y_axis.ticks)
+    below = "".join(f'<i class="x" style="left:{x_axis.place(t):.2f}%">{x_axis.text(t)}</i>' for t in x_axis.ticks)
     title = tag("p", text(y_name), "y-name")
-    return join([title, Html(f'<div class="plot xy">{graph}{left}{below}{names}</div>'),
+    return join([title, Html(f'<div class="plot xy">{graph}{left}{below}</div>'),
                  tag("p", text(x_name), "x-name"), _curve_legend(curves)])  # fmt: skip
-
-
-def _label(x: float, y: float, name: str) -> str:
-    """Place a label next to a point (in percent), on the side with room and away from a rising line."""
-    side = f'class="left" style="right:{100 - x:.2f}%' if x > 50 else f'style="left:{x:.2f}%'
-    return f'<u {side};bottom:{y:.2f}%">{escape(name)}</u>'
 
 
 def stacked(rows: Sequence[tuple[str, Sequence[BarSegment]]], unit: str) -> Html:
@@ -215,7 +172,7 @@ def stacked(rows: Sequence[tuple[str, Sequence[BarSegment]]], unit: str) -> Html
     return join([*bars, _curve_legend([Curve(name, (), number) for number, name in enumerate(names)])])
 
 
-def _curve(curve: Curve, x_axis: Axis, y_axis: Axis) -> Html:
+def _curve(curve: Curve, x_axis: Axis | LogAxis, y_axis: Axis) -> Html:
     places = [(10 * x_axis.place(x), 100 - y_axis.place(y)) for x, y in curve.points]
     style = f'style="stroke:{_color(curve.color)}"'
     if curve.dots:
@@ -236,7 +193,3 @@ def _curve_legend(curves: Sequence[Curve]) -> Html:
 
 def _color(number: int) -> str:
     return COLORS[number % len(COLORS)]
-
-
-def _number(value: float, axis: Axis) -> str:
-    return f"{value:.{max(0, -floor(log10(axis.step)))}f}"

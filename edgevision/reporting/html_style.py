@@ -66,8 +66,6 @@ h3{margin:1rem 0 .2rem;font-size:.95rem}
 .plot .span{stroke:var(--blue);stroke-width:3;stroke-linecap:round;opacity:.75}
 .xy{margin-bottom:1.6rem}
 .plot i.x{right:auto;top:100%;bottom:auto;transform:translateX(-50%);padding:.2rem 0 0}
-.plot u{position:absolute;transform:translate(.4rem,100%);text-decoration:none;font-size:.72rem;white-space:nowrap}
-.plot u.left{transform:translate(-.4rem,-10%)}
 .plot .spot{stroke-width:5;stroke-linecap:round;opacity:.7}
 .y-name,.x-name{color:var(--soft);font-size:.75rem;margin:.6rem 0 0}.x-name{text-align:right;margin:-.2rem 0 0}
 .marks span::before{display:none!important}
