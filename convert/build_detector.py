@@ -23,10 +23,10 @@ from .build_classifier import quantized
 from .comparison.float_vs_converted_detector import DetectorFidelity, check_fidelity, compare_detectors
 from .images.calibration import CalibrationSet
 from .images.heldout_boxes import HeldOutBoxes, labeled_boxes, remaining_boxes
-from .keras_files.detector_cells import CellGrid
 from .options import ConvertOptions
 from .progress import Stages
 from .quantization.correction import JudgeMaker, RepairResult
+from .quantization.correction.decoded_distance import DecodedJudge
 from .quantization.correction.detection_distance import DetectionJudge
 from .quantization.correction.points_distance import PointsJudge
 from .quantization.detection_operator import with_detection_operator
@@ -66,30 +66,34 @@ def make_detector(
     """
     grid, card = network.grid, network.card
     judges: JudgeMaker
-    if grid is None:
+    if network.finish is not None:
+        judges = partial(DecodedJudge, finish=network.finish, card=card)
+    elif grid is None:
         judges = partial(PointsJudge, threshold=card.threshold)
     else:
         judges = partial(DetectionJudge, grid=grid, threshold=card.threshold)
     with stages.stage("float", "Converting to float"):
         plain = to_float(network.model)
-        whole = finished(plain, grid)
+        whole = finished(plain, network)
     repaired, flatbuffer = quantized(network, plain, calibration, options, stages, judges)
-    converted = finished(flatbuffer, grid)
+    converted = finished(flatbuffer, network)
     with stages.stage("compare", f"Comparing float and {options.mode}", len(heldout.images)):
         check_fidelity(network.model, plain, card, heldout)
         split_file = options.model.parent / SPLIT_FILE
         comparison = compare_detectors(whole, converted, card, heldout, split_file, stages.step)
     test = None
-    if grid is not None:
+    if card.task == "detection":
         with stages.stage("selftest", "Generating the self-test", TRIALS):
             test = _selftest(converted, card, options.seed, stages)
-    unit = "points" if grid is None else "boxes"
+    unit = "boxes" if card.task == "detection" else "points"
     return ConvertedDetector(converted, len(whole), repaired, heldout, comparison, test, unit)
 
 
-def finished(flatbuffer: bytes, grid: CellGrid | None) -> bytes:
+def finished(flatbuffer: bytes, network: Network) -> bytes:
     """Return a network as the device runs it: one of boxes with the operator that selects them."""
-    return flatbuffer if grid is None else with_detection_operator(flatbuffer, grid)
+    if network.finish is not None:
+        return network.finish(flatbuffer)
+    return flatbuffer if network.grid is None else with_detection_operator(flatbuffer, network.grid)
 
 
 def _selftest(flatbuffer: bytes, card: ModelCard, seed: int, stages: Stages) -> GeneratedDetectorSelfTest | None:

@@ -61,7 +61,7 @@ def detector_limit(
     """Return the limit of a detector with the mode that keeps it, if it is exceeded. Raises EngineError."""
 
     def measured(plain: bytes, flatbuffer: bytes, mode: Mode) -> AccuracyLimit | None:
-        both = finished(plain, network.grid), finished(flatbuffer, network.grid)
+        both = finished(plain, network), finished(flatbuffer, network)
         split_file = options.model.parent / SPLIT_FILE
         with stages.stage(f"try {mode}", _title(mode), len(heldout.images)):
             found = compare_detectors(*both, network.card, heldout, split_file, stages.step)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edgevision.datasets.boxes.open_boxes import find_format, open_boxes
 from edgevision.datasets.boxes.records import AnnotatedImage, BoxDataset
 from edgevision.datasets.dataset import Skipped
+from edgevision.datasets.label_matching import fold
 from edgevision.datasets.readers import FileContainer, FolderSource, open_source
 from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.log import Log
@@ -84,15 +85,25 @@ def remaining_boxes(
 
 
 def _data(calibration: CalibrationSet, labels: Sequence[str], others: Sequence[ImageFile]) -> BoxDataset:
-    """Return the calibration folder as a data set, without boxes if it has none."""
+    """Return the calibration folder as a data set, without boxes if it has none, or none of the model's classes."""
     folder = calibration.folder
     if folder.suffix.lower() != ".csv" and find_format(folder) is not None:
-        return open_boxes(folder)
+        data = open_boxes(folder)
+        if _may_be_the_same(data.labels, labels):
+            return data
+        log.info("the boxes of %s are of other classes than the model's, and are not used", folder)
     names = [*(one.name for one in others), *(one.source.name for one in calibration.selection)]
     source: FileContainer = FolderSource(folder.absolute().parent, listed=False)
     source = source if folder.suffix.lower() == ".csv" else open_source(folder)
     images = tuple(AnnotatedImage(name, 0, 0, (), None, source) for name in sorted(set(names)))
     return BoxDataset(folder, UNLABELED, tuple(labels), images)
+
+
+def _may_be_the_same(names: Sequence[str], labels: Sequence[str]) -> bool:
+    """Return whether boxes of these classes can be compared with a model's: a name in common, or as many if it has only numbers."""
+    if tuple(labels) == tuple(str(number) for number in range(len(labels))):
+        return len(names) == len(labels)
+    return bool({fold(name) for name in names} & {fold(label) for label in labels})
 
 
 def _fresh_first(images: Sequence[AnnotatedImage], training: TrainingImages | None) -> Iterable[AnnotatedImage]:

@@ -6,11 +6,18 @@ Tasks, the Coral examples and this runtime read its four outputs: boxes, classes
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from edgevision.errors import BadModel
 from edgevision.tflite.detection_op import DETECTION_OPERATOR
 
 from ..keras_files.detector_cells import CellGrid
 from .correction.editable_model import FlatModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 MAX_DETECTIONS = 100
 """Length of the list of boxes; COCO's average precision reads as many."""
@@ -43,6 +50,29 @@ def with_detection_operator(flatbuffer: bytes, grid: CellGrid) -> bytes:
     options = _options(grid, shapes[1][2])
     model.append_custom(DETECTION_OPERATOR, (boxes, scores, anchors), results, options)
     return model.with_outputs(results)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CutOperator:
+    """The operator of a detector that was made elsewhere, while the network before it is quantized."""
+
+    anchors: npt.NDArray[np.float32]
+    """Anchors, (cells, 4)."""
+    options: bytes
+    """Its options, a flexbuffer."""
+    results: tuple[tuple[str, tuple[int, ...]], ...]
+    """Name and shape of each of its outputs."""
+    outputs: tuple[int, ...]
+    """Which of them each output of the model is."""
+
+    def put_back(self, flatbuffer: bytes) -> bytes:
+        """Return a network, float or quantized, whose outputs are boxes and scores, with the operator at its end."""
+        model = FlatModel(flatbuffer)
+        boxes, scores = (model.as_float(tensor) for tensor in model.outputs)
+        anchors = model.add_constant("anchors", self.anchors)
+        results = [model.add_tensor(name, "float32", shape) for name, shape in self.results]
+        model.append_custom(DETECTION_OPERATOR, (boxes, scores, anchors), results, self.options)
+        return model.with_outputs([results[number] for number in self.outputs])
 
 
 def _options(grid: CellGrid, classes: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,9 @@ class Network:
     """Model card with the fields known before quantization."""
     labels_from: str
     grid: CellGrid | None = None
-    """The cells of a detector of boxes; None for others."""
+    """The cells of a detector of boxes that edgevision trained; None for others."""
+    finish: Callable[[bytes], bytes] | None = None
+    """Makes a whole detector of the network, float or quantized, if it was made elsewhere; None for others."""
     remarks: tuple[str, ...] = ()
     """What the user must know about how the file was read, one line each."""
 

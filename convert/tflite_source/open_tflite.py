@@ -12,6 +12,7 @@ from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.model_file.derived_card import derive
+from edgevision.model_file.detector import detector_classes
 from edgevision.model_file.model_file import ModelFile
 from edgevision.tflite.graph import Graph, read_graph
 from edgevision.tflite.schema import IDENTIFIER
@@ -25,7 +26,7 @@ from .refusals import refuse_quantized
 from .trial import prepare_safely
 
 log = Log("edgevision.convert")
-TASKS = ("classification", "multilabel")
+TASKS = ("classification", "multilabel", "detection")
 """Tasks of the models that can be converted."""
 
 
@@ -59,9 +60,9 @@ def open_tflite(found: Scan, name: str, preprocessing: PreprocessingOptions, lab
     card = given.card
     if card.task not in TASKS:
         raise BadModel(
-            f"{found.path} is a model for {card.task}; only float classifiers can be converted from a .tflite so far"
+            f"{found.path} is a model for {card.task}; only float classifiers and detectors can be converted from a .tflite so far"
         )
-    model = prepare_safely(file, card.preprocessing)
+    model, cut = prepare_safely(file, card.preprocessing)
     inferred = InferredPreprocessing(card.preprocessing, _origin(file, preprocessing))
     labels_from = labels_path.name if labels_path else "the model file" if card.labels else "none; classes are numbered"
     log.info("task: %s, output activation %s", card.task, card.activation)
@@ -74,11 +75,28 @@ def open_tflite(found: Scan, name: str, preprocessing: PreprocessingOptions, lab
         activation=card.activation,
         threshold=card.threshold,
         training=portable(card.training),
+        detector=card.detector,
         maker=card.maker,
     )
     graph = read_graph(model.flatbuffer)
     remarks = _guessed(given) if len(given.guessed) > 1 else ()
-    return Network(found, _outputs(graph), _parameters(graph), inferred, model, made, labels_from, remarks=remarks)
+    finish = (cut.put_back if cut else _as_it_is) if card.task == "detection" else None
+    return Network(
+        found,
+        _outputs(file, graph, made),
+        _parameters(graph),
+        inferred,
+        model,
+        made,
+        labels_from,
+        finish=finish,
+        remarks=remarks,
+    )
+
+
+def _as_it_is(flatbuffer: bytes) -> bytes:
+    """Return a detector whose network is all of it."""
+    return flatbuffer
 
 
 def _given(path: Path, given: PreprocessingOptions, labels: Path | None) -> Given:
@@ -119,8 +137,10 @@ def _origin(file: ModelFile, given: PreprocessingOptions) -> str:
     return f"the options, else {known}" if stated else known
 
 
-def _outputs(graph: Graph) -> int:
-    return graph.output_specs[0].shape[-1]
+def _outputs(file: ModelFile, graph: Graph, card: ModelCard) -> int:
+    if card.task != "detection":
+        return graph.output_specs[0].shape[-1]
+    return len(card.labels) or detector_classes(file, card.detector.layout if card.detector else None) or 0
 
 
 def _parameters(graph: Graph) -> int:

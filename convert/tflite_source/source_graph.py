@@ -104,6 +104,11 @@ class SourceGraph(FlatModel):
         bias = self.add_constant("image/conv2d/bias", offset.astype(np.float32))
         self._prepend("CONV_2D", (new, weights, bias), schema.BuiltinOptions.Conv2DOptions, options)
 
+    def custom_name(self, operator: Operator) -> str:
+        """Return the name of a custom operator, empty for others."""
+        name = self._model.operatorCodes[operator.table.opcodeIndex].customCode
+        return name.decode("utf-8", "replace") if name else ""
+
     def drop_unused(self) -> None:
         """Empty the buffers that no tensor in use refers to, and drop unused operator codes; tensors keep their numbers."""
         used = {*self.inputs, *self.outputs, *(t for op in self.operators for t in (*op.inputs, *op.outputs))}

@@ -23,7 +23,7 @@ from ..keras_files.sandbox import Limits, Report, Worker, serve
 from ..quantization.ptq import to_int8
 from ..quantization.verify import verify
 from ..source_model.flatbuffer_model import FlatbufferModel
-from .prepare import prepare
+from .prepare import Prepared, prepare
 
 if TYPE_CHECKING:
     from edgevision.types import Pixels
@@ -40,7 +40,7 @@ MAX_DIFFERENCE = 1e-3
 _worker = Worker("edgevision.convert.tflite_source.trial")
 
 
-def prepare_safely(file: ModelFile, preprocessing: Preprocessing) -> FlatbufferModel:
+def prepare_safely(file: ModelFile, preprocessing: Preprocessing) -> Prepared:
     """Return the prepared network of a file after a child has quantized it once, now or earlier on this machine.
 
     Raises BadModel, and ModuleNotFoundError without TensorFlow.
@@ -76,7 +76,7 @@ def _try(request: dict[str, Any], report: Report) -> None:
 
 
 def _quantize_once(path: Path, preprocessing: Preprocessing, report: Report) -> None:
-    model = prepare(model_file.read(path, strict=False).flatbuffer, preprocessing)
+    model = prepare(model_file.read(path, strict=False).flatbuffer, preprocessing).model
     report(RUNNING)
     image = next(iter(_noise(model.shape)))
     _require_same(model, image)

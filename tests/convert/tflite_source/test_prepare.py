@@ -18,7 +18,7 @@ from edgevision.convert import backend
 from edgevision.convert.quantization.ptq import to_int8
 from edgevision.convert.quantization.verify import verify
 from edgevision.convert.source_model.flatbuffer_model import FlatbufferModel
-from edgevision.convert.tflite_source.prepare import prepare
+from edgevision.convert.tflite_source.prepare import prepare as prepare_file
 
 from edgevision.engines.interpreter import open_interpreter
 from edgevision.preprocessing.spec import Preprocessing
@@ -30,6 +30,10 @@ MEANS, STDS = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 def preprocessing(**changes: Any) -> Preprocessing:
     return Preprocessing(WIDTH, HEIGHT, **changes)
+
+
+def prepare(flatbuffer: bytes, given: Preprocessing) -> FlatbufferModel:
+    return prepare_file(flatbuffer, given).model
 
 
 def scores(flatbuffer: bytes, batch: np.ndarray) -> np.ndarray:
