@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from edgevision.convert import backend
 from edgevision.convert.training.config.settings import TrainSettings
+from edgevision.convert.training.fit.plan import DEFAULT_TIME_S
 from edgevision.convert.training.input.batches import real_values
 from edgevision.convert.training.monitor.observer import TrainingObserver
 from edgevision.convert.training.network.backbones import BackboneSpec
@@ -68,7 +69,9 @@ def train_with(
     settings = TrainSettings(**{**network, **recipe.settings}, seed=seed)
     if recipe.tutorial:
         return _tutorial(photos, decide(settings, TrainingObserver()), seed)
-    limited = settings if settings.epochs is not None else replace(settings, time_s=seconds)
+    # --time selects fine-tuning, also for few photos, so that it is given only where it differs from the default
+    own_limit = settings.epochs is not None or (seconds == DEFAULT_TIME_S and settings.quality != "best")
+    limited = settings if own_limit else replace(settings, time_s=seconds)
     result = train(TrainRequest(photos, limited, scratch / "runs"), TrainingObserver(), clock)
     assert isinstance(result, TrainResult) and isinstance(
         result.evaluation, Evaluation
