@@ -175,6 +175,7 @@ OWN = {
     "device/system/process_stats.py": "/proc",
     "device/bench/machine_state.py": "/sys",
     "device/fleet/role_files.py": "the installed package",
+    "device/fleet/role/action_plugins/edgevision_release.py": "in Ansible, where edgevision may not be installed",
     "device/flash/config/host_defaults.py": "/etc",
     "device/flash/config/locale.py": "/usr/share",
     "device/flash/disk/block_devices.py": "/proc and /sys",

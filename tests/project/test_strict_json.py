@@ -23,6 +23,7 @@ REASONS = {
     "device/doctor/edgetpu.py": OWN_CHILD,
     "device/doctor/packages.py": OWN_CHILD,
     "device/fleet/role/action_plugins/edgevision_bundle.py": "runs in Ansible, where edgevision may not be installed",
+    "device/fleet/role/action_plugins/edgevision_release.py": "runs in Ansible, where edgevision may not be installed",
     "device/deploy/programs/probe.py": "runs on the device, with the standard library only; its answer is read strictly",
     "convert/source_model/load.py": "text that Keras just made of a model in memory",
     "convert/training/network/starter_weights.py": "a file of the installed package",

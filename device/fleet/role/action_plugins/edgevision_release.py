@@ -90,7 +90,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if done["rc"] != 0:
             lines = [line for line in done["stderr"].splitlines() if line.strip()] or [f"exit status {done['rc']}"]
             raise AnsibleActionFail(f"the upload failed: {lines[-1].strip()}")
-        answer: Result = json.loads(done["stdout"])
+        try:
+            answer = json.loads(done["stdout"])
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise AnsibleActionFail("the device gave an answer to the upload that cannot be read")
         return answer
 
     def _followed(self, arguments: Result, task_vars: dict[str, Any], before: Result, new: str) -> Result:
