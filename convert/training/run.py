@@ -45,6 +45,7 @@ from .monitor.history import Epoch
 from .monitor.observer import TrainingObserver
 from .monitor.tensorboard import TensorBoardWatcher
 from .negatives.negative_sets import NegativeSets, open_negatives
+from .network.backbones import COLOR
 from .network.network import Network, open_network
 from .network.resolve_auto import choose, decide
 from .report import contact_sheets, outputs
@@ -78,6 +79,7 @@ def train(
     require_free(request)
     set_max_pixels(request.settings.max_pixels)
     if request.settings.task == "anomaly":
+        require_color(request.settings, "models that find anomalies")
         from .anomaly.run import train_anomaly
 
         require_one_machine("--task anomaly")
@@ -88,6 +90,7 @@ def train(
         from .detector.run import train_detector
 
         require_one_machine("the training of a detector")
+        require_color(request.settings, "detectors")
         if request.settings.negatives is not None:
             raise BadInput("--negatives is for classifiers; give a detector photos without boxes among the others")
         return train_detector(request, watcher)
@@ -97,6 +100,12 @@ def train(
             "omit it to train a classifier, or add annotations (Pascal VOC, COCO, YOLO and others)"
         )
     return _train_classifier(request, watcher, clock)
+
+
+def require_color(settings: TrainSettings, kind: str) -> None:
+    """Refuse gray images for tasks whose augmentation or reports need color. Raises BadInput."""
+    if settings.channels != COLOR:
+        raise BadInput(f"--channels {settings.channels} is for classifiers, but {kind} need color; leave it out")
 
 
 def _train_classifier(

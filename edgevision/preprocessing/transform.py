@@ -32,6 +32,8 @@ BYTE = np.dtype(np.uint8)
 HALF = 128
 """Difference of the zero points of an int8 and a uint8 input with the same scale."""
 TOP_BIT = np.uint8(HALF)
+LUMA, LUMA_UNIT = (4899, 9617, 1868), 1 << 14
+"""Shares of red, green and blue in gray (ITU-R BT.601), and their sum."""
 MAX_KEPT = 4_000_000
 """Size in bytes of the largest block that is kept. Halved camera frames are smaller; photos vary in size anyway."""
 
@@ -184,8 +186,8 @@ def _gray(picture: Pixels, have: str) -> Pixels:
     """Compute ITU-R BT.601 luma in integers. OpenCV does not guarantee the same result on every CPU."""
     wide = picture.astype(np.uint32)
     red, blue = (0, 2) if have == "RGB" else (2, 0)
-    luma = wide[..., red] * 4899 + wide[..., 1] * 9617 + wide[..., blue] * 1868
-    return ((luma + 8192) >> 14).astype(np.uint8)
+    luma = wide[..., red] * LUMA[0] + wide[..., 1] * LUMA[1] + wide[..., blue] * LUMA[2]
+    return ((luma + LUMA_UNIT // 2) // LUMA_UNIT).astype(np.uint8)
 
 
 def _on_border(small: Pixels, geometry: Geometry, preprocessing: Preprocessing) -> Pixels:

@@ -70,6 +70,9 @@ class TrainSettings:
         high=1024,
         auto=True,
     )
+    channels: int = setting(
+        3, "int", "Channels of the input: 3 for color, or 1 for gray, as small cameras give it.", "Model", low=1, high=3
+    )
     minimalistic: bool = setting(
         True, "flag", "Use MobileNetV3 without hard-swish and squeeze blocks, which are slow on int8 hardware.", "Model"
     )

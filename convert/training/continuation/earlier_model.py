@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def open_earlier(run: Path) -> EarlierModel:
         path=found.path,
         sha256=sha256(found.path),
         card=card,
-        network=_network(record, arrays, found.path),
+        network=replace(_network(record, arrays, found.path), channels=card.preprocessing.channels),
         known=known_images(training_images(card), found.split),
         arrays=arrays,
     )

@@ -31,6 +31,7 @@ def continued_settings(settings: TrainSettings, earlier: EarlierModel, photos: P
         "backbone": network.backbone,
         "alpha": network.alpha,
         "image_size": network.image_size,
+        "channels": network.channels,
         "minimalistic": network.minimalistic,
         "cnn_filters": network.cnn_filters,
         "cnn_dense": network.cnn_dense,

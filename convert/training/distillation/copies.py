@@ -11,6 +11,7 @@ import numpy as np
 
 from edgevision.datasets.dataset import Item
 from edgevision.preprocessing.spec import Preprocessing
+from edgevision.preprocessing.transform import LUMA, LUMA_UNIT
 
 from ... import backend
 from ..config.augmentation import Augmentation
@@ -100,7 +101,10 @@ def copy_maker(teacher: Network, student: Preprocessing, augmentation: Augmentat
 
     def shrink(images: Any) -> Any:
         values = tf.image.resize(images * rule.std[0] + rule.mean[0], (student.height, student.width), method)
-        return tf.cast(tf.round(tf.clip_by_value(values, 0.0, 255.0)), tf.uint8)
+        rounded = tf.cast(tf.round(tf.clip_by_value(values, 0.0, 255.0)), tf.int32)
+        if student.channels < rule.channels:  # gray as edgevision.preprocessing computes it
+            rounded = (tf.reduce_sum(rounded * tf.constant(LUMA), -1, keepdims=True) + LUMA_UNIT // 2) // LUMA_UNIT
+        return tf.cast(rounded, tf.uint8)
 
     return CopyMaker(
         teacher=rule,

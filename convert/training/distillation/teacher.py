@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from ..config.settings import TrainSettings
 from ..fit.plan import FAST
 from ..network import pip_weights
 from ..network.backbones import BACKBONES, BackboneSpec
-from ..network.head import Head
 from ..network.initial_weights import IMAGENET, NONE
 from ..network.network import Network, open_network
 
@@ -58,7 +57,7 @@ def open_teacher(settings: TrainSettings, student: Network) -> Teacher | None:
     if settings.teacher == NONE:
         return None
     if settings.teacher != AUTO:
-        return _restored(Path(settings.teacher), student.goal, resize)
+        return _restored(Path(settings.teacher), student, resize)
     head_only = settings.quality == FAST or settings.epochs == 0 or settings.fine_tune_blocks == 0
     if head_only or settings.weights == NONE or not pip_weights.available(AUTO_BACKBONE):
         return None
@@ -71,9 +70,9 @@ def open_teacher(settings: TrainSettings, student: Network) -> Teacher | None:
     return Teacher(network, False, resize, TrainingImages(), name)
 
 
-def _restored(path: Path, goal: Head, resize: Resize) -> Teacher:
+def _restored(path: Path, student: Network, resize: Resize) -> Teacher:
     """Return the network of a model.keras; only its weights and its card are used. Raises BadInput, BadModel, MissingFile."""
-    card = scan(path).card
+    card, goal = scan(path).card, student.goal
     made = card.training.get("backbone") if card is not None and card.training is not None else None
     if card is None or not isinstance(made, dict) or made.get("name") not in BACKBONES:
         raise BadInput(f"the teacher {path} was not made by edgevision train; give its model.keras, auto or none")
@@ -82,9 +81,12 @@ def _restored(path: Path, goal: Head, resize: Resize) -> Teacher:
             f"the teacher {path} has the classes {', '.join(card.labels)}, but the photos have {', '.join(goal.classes)}; "
             "give a teacher of the same classes"
         )
+    if card.preprocessing.channels < student.choice.channels:
+        raise BadInput(f"the teacher {path} sees gray images; give --channels 1, or another teacher")
     if card.preprocessing.resize != resize:
         raise BadInput(f"the teacher {path} was trained with --resize {card.preprocessing.resize}; give the same here")
-    network = open_network(_spec(made, path), goal, NONE, DROPOUT)
+    spec = replace(_spec(made, path), channels=card.preprocessing.channels)
+    network = open_network(spec, goal, NONE, DROPOUT)
     _load(network.deployed, weight_arrays.read(path), path)
     return Teacher(network, True, resize, training_images(card), f"{path.name}, {network.choice.describe()}")
 

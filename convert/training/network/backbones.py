@@ -14,6 +14,8 @@ from ... import backend
 from . import efficientnet_lite, mobilenet_v4
 
 CNN = "cnn"
+GRAY, COLOR = 1, 3
+"""Numbers of channels of the input."""
 MIN_SIDE = 32
 """Smallest side in pixels: all networks but the small CNN halve it five times."""
 
@@ -42,8 +44,8 @@ class Backbone:
     """Default number of blocks to fine-tune, counted from the top."""
     warning: str = ""
     """Warning shown before training starts."""
-    own: Callable[[str, int], Any] | None = None
-    """Function (name, side) that builds a network of our own without its top; such a network has one width only."""
+    own: Callable[[str, int, int], Any] | None = None
+    """Function (name, side, channels) that builds a network of our own without its top; such a network has one width only."""
     size_step: int = MIN_SIDE
     """The side of the input is a multiple of this."""
 
@@ -124,6 +126,8 @@ class BackboneSpec:
     """Number of filters of each conv-pool block of ``cnn``."""
     cnn_dense: int = 128
     """Number of units of the dense layer of ``cnn``."""
+    channels: int = 3
+    """Channels of the input: 3 for color, 1 for gray."""
 
     @property
     def row(self) -> Backbone:
@@ -139,11 +143,19 @@ class BackboneSpec:
     def preprocessing(self, resize: Resize) -> Preprocessing:
         """Return the preprocessing for this network."""
         row = self.row
-        return Preprocessing(self.image_size, self.image_size, resize=resize, mean=(row.mean,), std=(row.std,))
+        return Preprocessing(
+            width=self.image_size,
+            height=self.image_size,
+            channels=self.channels,
+            resize=resize,
+            order="GRAY" if self.channels == GRAY else "RGB",
+            mean=(row.mean,),
+            std=(row.std,),
+        )
 
     def describe(self) -> str:
         """Return a readable summary: ``mobilenet_v2 1.0, 224x224``."""
-        size = f"{self.image_size}x{self.image_size}"
+        size = f"{self.image_size}x{self.image_size}{' gray' if self.channels == GRAY else ''}"
         if self.backbone == CNN:
             blocks = "-".join(str(n) for n in self.cnn_filters)
             return f"cnn {blocks}, dense {self.cnn_dense}, {size}"
@@ -171,14 +183,14 @@ def build(choice: BackboneSpec) -> Any:
     if choice.backbone == CNN:
         return _cnn(choice)
     if choice.row.own is not None:
-        return choice.row.own(choice.backbone, choice.image_size)
+        return choice.row.own(choice.backbone, choice.image_size, choice.channels)
     options: dict[str, Any] = {}
     if choice.backbone.startswith("mobilenet_v3"):
         options = {"minimalistic": choice.minimalistic, "include_preprocessing": False}
     side = choice.image_size
     try:
         return getattr(keras.applications, choice.row.builder)(
-            input_shape=(side, side, 3), alpha=choice.alpha, include_top=False, weights=None, **options
+            input_shape=(side, side, choice.channels), alpha=choice.alpha, include_top=False, weights=None, **options
         )
     except ValueError as error:
         raise BadInput(f"cannot build {choice.describe()}: {str(error).splitlines()[0]}") from None
@@ -197,7 +209,7 @@ def blocks(model: Any, row: Backbone) -> list[str]:
 def _cnn(choice: BackboneSpec) -> Any:
     """Build a textbook CNN: alternating convolution and pooling, then a dense layer."""
     keras = backend.keras()
-    x = inputs = keras.Input((choice.image_size, choice.image_size, 3))
+    x = inputs = keras.Input((choice.image_size, choice.image_size, choice.channels))
     for number, filters in enumerate(choice.cnn_filters, 1):
         x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv_{number}")(x)
         x = keras.layers.MaxPooling2D(2, name=f"pool_{number}")(x)
@@ -208,6 +220,8 @@ def _cnn(choice: BackboneSpec) -> Any:
 
 def _check(choice: BackboneSpec) -> None:
     side = choice.image_size
+    if choice.channels not in (GRAY, COLOR):
+        raise BadInput(f"--channels must be {GRAY} (gray) or {COLOR} (color), got {choice.channels}")
     if choice.backbone == CNN:
         least = 2 ** len(choice.cnn_filters)
         if side < least:

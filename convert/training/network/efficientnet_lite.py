@@ -52,11 +52,11 @@ SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "e
 """Name -> factors of the width and the depth."""
 
 
-def build(name: str, side: int) -> Any:
-    """Build a network without its top, with random weights: from (b, side, side, 3) to the last feature map."""
+def build(name: str, side: int, channels: int) -> Any:
+    """Build a network without its top, with random weights: from (b, side, side, channels) to the last feature map."""
     keras = backend.keras()
     width, depth = SCALES[name]
-    inputs = keras.Input((side, side, 3))
+    inputs = keras.Input((side, side, channels))
     x = _normalized(keras.layers.Conv2D(STEM, 3, 2, "same", use_bias=False, name="stem")(inputs), "stem", active=True)
     number = 0
     for index, stage in enumerate(STAGES):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from edgevision.log import Log
 from ... import backend
 from ...keras_files import weight_arrays
 from . import pip_weights, starter_weights
-from .backbones import Backbone, BackboneSpec
+from .backbones import COLOR, GRAY, Backbone, BackboneSpec, build
 
 log = Log("edgevision.train")
 AUTO, STARTER, IMAGENET, NONE = "auto", "starter", "imagenet", "none"
@@ -45,6 +45,12 @@ def initialize(model: Any, choice: BackboneSpec, weights: str) -> Origin:
     """Load the initial weights into a network without its top. Raises BadInput, BadModel, MissingFile."""
     if weights == NONE:
         return Origin(NONE)
+    if choice.channels == GRAY and weights in (STARTER, IMAGENET):
+        color = replace(choice, channels=COLOR)
+        twin = build(color)
+        origin = initialize(twin, color, weights)
+        model.set_weights([gray_kernel(*pair) for pair in zip(twin.get_weights(), model.get_weights(), strict=True)])
+        return origin
     if weights == STARTER:
         return Origin(STARTER, starter_weights.assign(model, choice).sha256)
     if weights == IMAGENET and choice.backbone in pip_weights.PIP_WEIGHTS:
@@ -151,11 +157,27 @@ def _assign(model: Any, choice: BackboneSpec, path: Path) -> None:
     """Copy the arrays by layer name and shape, ignoring a top. Raises BadModel unless every layer is found."""
     arrays = weight_arrays.read(path)
     wanted = [layer for layer in model.layers if layer.weights]
+    if choice.channels == GRAY:
+        arrays |= {layer.name: _gray_arrays(layer, arrays[layer.name]) for layer in wanted if layer.name in arrays}
     fitting = [layer for layer in wanted if _fits(layer, arrays.get(layer.name))]
     if len(fitting) < len(wanted):
         raise BadModel(_mismatch(path, choice, arrays, len(fitting), len(wanted)))
     for layer in fitting:
         layer.set_weights(arrays[layer.name])
+
+
+def _gray_arrays(layer: Any, arrays: list[Any]) -> list[Any]:
+    wanted = layer.get_weights()
+    return [gray_kernel(*pair) for pair in zip(arrays, wanted, strict=True)] if len(arrays) == len(wanted) else arrays
+
+
+def gray_kernel(array: Any, wanted: Any) -> Any:
+    """Return an array of a color network for the same place of a gray one.
+
+    A gray image is a color image with three equal channels, for which the sum of a kernel over them computes the same.
+    """
+    color = wanted.ndim == 4 and wanted.shape[2] == GRAY and array.shape == (*wanted.shape[:2], COLOR, wanted.shape[3])
+    return array.sum(axis=2, keepdims=True) if color else array
 
 
 def _fits(layer: Any, arrays: list[Any] | None) -> bool:

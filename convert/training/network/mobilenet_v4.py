@@ -89,13 +89,13 @@ BLOCKS: dict[str, tuple[Block, ...]] = {
 """Name -> the blocks between the stem and the top."""
 
 
-def build(name: str, side: int) -> Any:
-    """Build a network without its classifier, with random weights: from (b, side, side, 3) to pooled features (b, 1, 1, 1280).
+def build(name: str, side: int, channels: int) -> Any:
+    """Build a network without its classifier, with random weights: from (b, side, side, channels) to features (b, 1, 1, 1280).
 
     The last convolution comes after the pooling, where it is nearly free.
     """
     keras = backend.keras()
-    inputs = keras.Input((side, side, 3))
+    inputs = keras.Input((side, side, channels))
     x = _conv(inputs, "stem", Conv(3, 2, STEM))
     for number, block in enumerate(BLOCKS[name]):
         x = _block(x, block, number)

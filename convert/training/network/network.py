@@ -25,11 +25,11 @@ class Network:
     goal: Head
     origin: Origin
     backbone: Any
-    """Model from real values, (b, side, side, 3), to the last feature map, or to features for ``cnn``."""
+    """Model from real values, (b, side, side, channels), to the last feature map, or to features for ``cnn``."""
     head: tuple[Any, ...]
     """Layers from the feature map to the logits: pooling, dropout and dense."""
     deployed: Any
-    """Model from real values, (b, side, side, 3), to scores 0..1; this one is saved."""
+    """Model from real values, (b, side, side, channels), to scores 0..1; this one is saved."""
 
     @property
     def variables(self) -> list[Any]:

@@ -58,7 +58,9 @@ def choose(settings: TrainSettings) -> BackboneSpec:
     row = find(_backbone(settings))
     alpha = settings.alpha if settings.alpha is not None else _alpha_of(settings)
     size = settings.image_size or (starter_weights.IMAGE_SIZE if settings.weights == STARTER else row.image_size)
-    return BackboneSpec(row.name, size, alpha, settings.minimalistic, settings.cnn_filters, settings.cnn_dense)
+    return BackboneSpec(
+        row.name, size, alpha, settings.minimalistic, settings.cnn_filters, settings.cnn_dense, settings.channels
+    )
 
 
 def _backbone(settings: TrainSettings) -> str:

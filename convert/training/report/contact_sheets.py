@@ -49,7 +49,7 @@ def worst_tiles(evaluation: Evaluation, preprocessing: Preprocessing) -> list[tu
     for wrong in evaluation.metrics.worst[:WORST]:
         item = evaluation.items[wrong.index]
         caption = f"{wrong.true},\npredicted {wrong.predicted} {100 * wrong.score:.0f} %"
-        tiles.append((item.path, Tile(pixels(item.read(), shown), caption, good=False)))
+        tiles.append((item.path, Tile(_in_color(pixels(item.read(), shown)), caption, good=False)))
     return tiles
 
 
@@ -75,4 +75,9 @@ def _spread(labels: list[str], count: int) -> list[int]:
 def _bytes(real: np.ndarray, preprocessing: Preprocessing) -> Pixels:
     """Convert real values of an image back to uint8."""
     value = real * preprocessing.std[0] + preprocessing.mean[0]
-    return np.clip(np.rint(value), 0, 255).astype(np.uint8)
+    return _in_color(np.clip(np.rint(value), 0, 255).astype(np.uint8))
+
+
+def _in_color(shown: Pixels) -> Pixels:
+    """Return an image with three channels, as plots need it."""
+    return np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown

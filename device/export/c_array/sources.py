@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgevision import __version__
+from edgevision.preprocessing.transform import LUMA, LUMA_UNIT
 
 from . import c_text
 from .stored_values import offset_of
@@ -87,7 +88,7 @@ def _input_constants(facts: MicroFacts) -> str:
         f" of which the central {rule.crop_fraction:g}" if rule.resize == "crop" and rule.crop_fraction < 1 else ""
     )
     border = f", with a border of {rule.fill}" if rule.resize == "letterbox" else ""
-    gray = "\n// Gray is (4899 R + 9617 G + 1868 B + 8192) >> 14." if rule.order == "GRAY" else ""
+    gray = f"\n// Gray is ({_luma()} + {LUMA_UNIT // 2}) / {LUMA_UNIT}." if rule.order == "GRAY" else ""
     return f"""// The input: [1, {", ".join(map(str, spec.shape[1:]))}] of {kind}, {rule.order}, rows from the top.
 // How an image of another size becomes the input: {rule.resize}{fraction}{border}. It is halved, by the mean of 2x2 pixels, while
 // it is at least twice as large, then resized with bilinear interpolation.{gray}
@@ -201,6 +202,10 @@ def _elements(spec: TensorSpec) -> int:
     for size in spec.shape:
         count *= size
     return count
+
+
+def _luma() -> str:
+    return " + ".join(f"{share} * {name}" for share, name in zip(LUMA, ("red", "green", "blue"), strict=True))
 
 
 def _mean(values: tuple[float, ...]) -> str:

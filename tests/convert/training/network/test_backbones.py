@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,25 @@ def test_mobilenet_v4_has_the_published_number_of_parameters(name: str, paramete
     network = build(BackboneSpec(name, 32))
     assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == parameters - 1_281_000
     assert recognise({layer.name: layer.get_weights() for layer in network.layers}) == (name, 1.0)
+
+
+def test_gray_network_computes_what_the_color_network_computes_for_gray_images(saved: tuple[Path, list[Any]]) -> None:
+    folder, arrays = saved
+    color, gray = _network(SMALL), _network(replace(SMALL, channels=1), str(folder / "model.keras"))
+    color.backbone.set_weights(arrays)
+    images = _pictures(SMALL)[..., :1]
+    expected = np.asarray(color.backbone(np.repeat(images, 3, axis=3), training=False))
+    np.testing.assert_allclose(np.asarray(gray.backbone(images, training=False)), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_starter_weights_fit_a_gray_network() -> None:
+    choice = BackboneSpec("mobilenet_v2", 32, 0.35)
+    color, gray = _network(choice, "starter"), _network(replace(choice, channels=1), "starter")
+    assert gray.origin == color.origin
+    kernels = [network.backbone.get_layer("Conv1").get_weights()[0] for network in (color, gray)]
+    np.testing.assert_allclose(kernels[1], kernels[0].sum(axis=2, keepdims=True), rtol=1e-6)
+
+
+def test_two_channels_are_refused() -> None:
+    with pytest.raises(BadInput, match=r"--channels must be 1 \(gray\) or 3 \(color\), got 2"):
+        _network(replace(SMALL, channels=2))
