@@ -175,6 +175,10 @@ def _numbers(report: dict[str, Any]) -> str:
         return "compiled for the Edge TPU"
     if report["all_int8"]:
         return "all int8"
+    if "int16" in types and "int8" in types:
+        return "int16, with int8 weights"
+    if "float16" in types:
+        return "float, with float16 weights"
     if "int8" in types or "uint8" in types:
         return "8 bit, with float parts" if "float32" in types else "8 bit, but not all int8"
     return "not quantized"

@@ -39,6 +39,13 @@ TYPES: dict[Mode, tuple[str, str, set[str]]] = {
     "float": ("float32", "float32", {"float32", "int32"}),
 }
 ALL = tuple(TYPES)
+WORDS: dict[Mode, str] = {
+    # what inspect says
+    "int8-io": "all int8",
+    "float16": "float, with float16 weights",
+    "dynamic": "8 bit, with float parts",
+    "int16x8": "int16, with int8 weights",
+}
 
 
 def color(number: int) -> np.ndarray:
@@ -148,7 +155,7 @@ def test_smaller_modes_are_smaller(reports: dict[Mode, ConvertReport]) -> None:
     assert stored["dynamic"] < stored["float16"] < stored["float"]
 
 
-@pytest.mark.parametrize("mode", ["int8-io", "float16", "dynamic", "int16x8"])
+@pytest.mark.parametrize("mode", WORDS)
 def test_commands_of_the_device_take_the_file(
     reports: dict[Mode, ConvertReport], photos: Path, mode: Mode, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +167,7 @@ def test_commands_of_the_device_take_the_file(
     assert {json.loads(line)["labels"][0]["name"] for line in ran.splitlines()} == {"red"}
     scored = json.loads(edgevision("evaluate", path, photos, "--json", cwd=tmp_path).stdout)
     assert (scored["model"]["mode"], scored["accuracy"]["value"]) == (mode, 1.0)
+    assert f": {WORDS[mode]}, runs here" in edgevision("inspect", path, cwd=tmp_path).stdout
     report = inspect(path)
     assert report["runs_here"]["ok"] and report["usable"]["ok"]
     assert report["edgetpu"]["ready"] == MODES[mode].int8
