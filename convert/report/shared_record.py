@@ -98,6 +98,11 @@ class ConversionRecord(ABC):
         return f"{self.card.task}, {self.parameters:,} parameters, {rule.width}x{rule.height} pixels, {self.mode}"
 
     @property
+    def calibration_name(self) -> str:
+        """What the calibration images are for."""
+        return "calibration" if MODES[self.mode].calibrated else "drift reference"
+
+    @property
     def pair(self) -> str:
         """What is compared, as a heading."""
         return "Float" if self.mode == "float" else f"Float and {self.mode}"

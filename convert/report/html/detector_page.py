@@ -116,7 +116,7 @@ def _converted_sections(report: DetectorConvertReport) -> list[Html]:
 def _images(report: DetectorConvertReport) -> Html:
     calibration, held, done = report.calibration, report.heldout, report.comparison.evaluation
     rows = [
-        ["calibration", *set_cells(calibration.chosen)],
+        [report.calibration_name, *set_cells(calibration.chosen)],
         ["selection", *set_cells(calibration.selection)],
         ["held-out", str(report.comparison.pictures), done.fingerprint[:16] if done else "-"],
     ]

@@ -19,7 +19,7 @@ def pictures_used(report: ConvertReport) -> Html:
     """Return the section on the three separate sets of images."""
     calibration, held = report.calibration, report.heldout
     rows = [
-        ["calibration", *set_cells(calibration.chosen)],
+        [report.calibration_name, *set_cells(calibration.chosen)],
         ["selection", *set_cells(calibration.selection)],
         ["held-out", str(report.comparison.pictures), held.fingerprint[:16] if held.pictures else "-"],
     ]
@@ -60,7 +60,7 @@ def record(report: ConversionRecord, heldout: str, selftest: str) -> Html:
         ["sha256", report.sha256],
         ["source", f"{source.path} ({source.format}{keras}, {size(source.bytes)})"],
         ["source sha256", card.source_sha256 or "not known"],
-        ["calibration images", str(report.calibration.folder)],
+        [f"{report.calibration_name} images", str(report.calibration.folder)],
         ["held-out images", heldout],
         ["labels", f"{len(card.labels)} ({report.labels_from})" if card.labels else report.labels_from],
         ["activation ranges", range_method(report.mode, report.repair) or "none: not needed"],
