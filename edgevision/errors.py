@@ -165,6 +165,7 @@ INSTALL = {
     "matplotlib": "pip install 'edgevision[convert]'",
     "yaml": "pip install pyyaml",
     "optuna": "pip install optuna",
+    "ray": "pip install 'edgevision[ray]'",
     "cv2": "pip install opencv-python-headless",
     "ai_edge_litert": "pip install ai-edge-litert",
     "picamera2": "sudo apt install python3-picamera2",

@@ -108,11 +108,12 @@ def _request(values: dict[str, Any]) -> TrainRequest:
     typed = [name for name in values if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE]
     photos: Path | None = values["photos"]
     if values["resume"] is not None:
-        others = [f"--{name.replace('_', '-')}" if name != "photos" else "PHOTOS" for name in typed if name != "resume"]
+        here = ("resume", "ray")
+        others = [f"--{name.replace('_', '-')}" if name != "photos" else "PHOTOS" for name in typed if name not in here]
         if others:
             raise UsageError(f"--resume uses the photos and settings of the interrupted run; omit {', '.join(others)}")
         photos, settings = resumed(values["resume"])
-        return TrainRequest(photos, settings, resume=values["resume"])
+        return TrainRequest(photos, settings, resume=values["resume"], ray=values["ray"])
     chosen: dict[str, Any] = {}
     if values["config"] is not None:
         chosen, named = config_file.read(values["config"])
@@ -121,5 +122,10 @@ def _request(values: dict[str, Any]) -> TrainRequest:
         raise UsageError("no photos given: run edgevision train PHOTOS/, a folder with one subfolder per class")
     chosen |= {name: values[name] for name in typed if name in SETTINGS}
     return TrainRequest(
-        photos, TrainSettings(**chosen), values["runs"], output=values["output"], overwrite=values["overwrite"]
+        photos,
+        TrainSettings(**chosen),
+        values["runs"],
+        output=values["output"],
+        ray=values["ray"],
+        overwrite=values["overwrite"],
     )

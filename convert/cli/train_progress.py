@@ -77,6 +77,10 @@ class TerminalObserver(TrainingObserver):
         self.close()
         say(row.describe(), err=True)
 
+    def trial_epoch(self, trial: int, machine: str, row: EpochRow) -> None:
+        """Print the line of an epoch on another machine."""
+        say(f"trial {trial} on {machine}: {row.describe()}", err=True)
+
     def close(self) -> None:
         """Remove the bar if one is shown."""
         if self._bar is not None:

@@ -32,6 +32,7 @@ def train(
     output: str | Path | None = None,
     overwrite: bool = False,
     resume: str | Path | None = None,
+    ray: str | None = None,
 ) -> TrainResult | DetectorResult | AnomalyResult:
     """Train a classifier on labeled photos, or a detector on photos with boxes, and write a run folder.
 
@@ -46,6 +47,8 @@ def train(
         output: Folder to write instead, which must be new or empty.
         overwrite: Whether ``output`` may be a folder with files.
         resume: Run folder of an interrupted training to finish, instead of ``photos`` and ``settings``.
+        ray: Address of a Ray cluster, HOST:PORT or ``local``, on whose machines the trials of quality ``best`` run; None: on
+            this machine, one after another.
 
     Returns:
         The paths, the history and, if there were test images, the evaluation on them; a DetectorResult for photos with
@@ -59,14 +62,15 @@ def train(
         OutputExists: The ``output`` folder has files.
         GateNotMet: The data check found faults, and ``settings.strict`` is set.
         CannotWrite: The run folder cannot be written.
-        MissingDependency: TensorFlow is not installed.
+        MissingDependency: TensorFlow, or for quality ``best`` Optuna or Ray, is not installed.
+        RemoteUnreachable: The Ray cluster cannot be used, or was lost.
     """
     require_one_machine("edgevision.convert.train")
     if resume is not None:
         if photos is not None or settings is not None:
             raise UsageError("resume uses the photos and settings of the interrupted run; omit photos and settings")
         known, used = resumed(Path(resume))
-        return _run(TrainRequest(known, used, resume=Path(resume)))
+        return _run(TrainRequest(known, used, resume=Path(resume), ray=ray))
     if photos is None:
         raise UsageError("no photos given: pass a folder with one subfolder per class")
     request = TrainRequest(
@@ -74,6 +78,7 @@ def train(
         validated(settings or TrainSettings()),
         Path(runs),
         output=None if output is None else Path(output),
+        ray=ray,
         overwrite=overwrite,
     )
     return _run(request)
@@ -95,3 +100,7 @@ class LogObserver(TrainingObserver):
     def end(self, row: EpochRow, kept: bool) -> None:
         """Log the line of an epoch."""
         log.info("%s", row.describe())
+
+    def trial_epoch(self, trial: int, machine: str, row: EpochRow) -> None:
+        """Log the line of an epoch on another machine."""
+        log.info("trial %d on %s: %s", trial, machine, row.describe())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,9 @@ from .fit import checkpoint, tried
 from .fit.checkpoint import State
 from .fit.epochs import Checkpointer
 from .fit.fit import fit
-from .fit.plan import TrainPlan, check_settings, make_plan, settled
+from .fit.plan import BEST, TrainPlan, check_settings, make_plan, settled
 from .fit.time_budget import TimeBudget
-from .fit.trials import kept_plan
+from .fit.trials import Search, kept_plan
 from .folder import HISTORY_FILE, list_outputs, own_run, record, require_free, share_checkpoint
 from .folder import resumed as resumed
 from .input.splits import DatasetSplits, Sets, open_photos, open_sets, prepare, with_unlabeled
@@ -54,6 +55,7 @@ from .report.result import TrainResult
 if TYPE_CHECKING:
     from .anomaly.result import AnomalyResult
     from .detector.result import DetectorResult
+    from .remote_trials.ray_cluster import RayCluster
 
 log = Log("edgevision.train")
 
@@ -77,6 +79,8 @@ def train(
             written.
     """
     require_free(request)
+    if request.ray is not None and (request.settings.quality != BEST or request.settings.task == "anomaly"):
+        raise BadInput("--ray runs the trials of --quality best of a classifier; add --quality best, or omit --ray")
     set_max_pixels(request.settings.max_pixels)
     if request.settings.task == "anomaly":
         require_color(request.settings, "models that find anomalies")
@@ -91,6 +95,8 @@ def train(
 
         require_one_machine("the training of a detector")
         require_color(request.settings, "detectors")
+        if request.ray is not None:
+            raise BadInput(f"{request.photos} has boxes, and --ray is for classifiers only; omit it")
         if request.settings.negatives is not None:
             raise BadInput("--negatives is for classifiers; give a detector photos without boxes among the others")
         return train_detector(request, watcher)
@@ -113,6 +119,27 @@ def _train_classifier(
 ) -> TrainResult | WorkerResult:
     started = clock()
     check_settings(request.settings)
+    with _cluster(request, watcher.note) as cluster:
+        return _train_on(request, cluster, watcher, clock, started)
+
+
+def _cluster(request: TrainRequest, note: Callable[[str], None]) -> AbstractContextManager[RayCluster | None]:
+    """Return the Ray cluster of ``--ray``, if it is given. Raises BadInput, RemoteUnreachable."""
+    if request.ray is None:
+        return nullcontext()
+    from .remote_trials.ray_cluster import open_cluster
+
+    require_one_machine("--ray")
+    return open_cluster(request.ray, note)
+
+
+def _train_on(
+    request: TrainRequest,
+    cluster: RayCluster | None,
+    watcher: TrainingObserver,
+    clock: Callable[[], float],
+    started: float,
+) -> TrainResult | WorkerResult:
     continuation = open_continuation(request) if request.settings.from_run is not None else None
     if continuation is not None:
         request, dataset = continuation.request, continuation.dataset
@@ -148,7 +175,10 @@ def _train_classifier(
                 network, plan, learning, settings.resize_or("crop"), settings.head_method == LINEAR, watcher
             )
             budget = None if plan.time_s is None else TimeBudget(plan.time_s, team.number(started), team.clock(clock))
-            fitted = _fit(run.folder, network, teacher, plan, learning, settings, negatives, budget, watcher, team)
+            search = None if cluster is None else cluster.search(run.folder)
+            fitted = _fit(
+                run.folder, network, teacher, plan, learning, settings, negatives, budget, watcher, team, search
+            )
             if not team.is_chief:
                 team.decide(True)  # wait for the chief, which takes a machine that ends for a lost one
                 return WorkerResult(team.rank, team.size, team.folder, len(fitted.state.history))
@@ -193,6 +223,7 @@ def _fit(
     budget: TimeBudget | None,
     watcher: TrainingObserver,
     team: Team,
+    search: Search | None,
 ) -> _Fitted:
     """Train the network: its head in one step, or in epochs, of which an interrupted run has some behind it."""
     preprocessing = plan.choice.preprocessing(settings.resize_or("crop"))
@@ -225,7 +256,7 @@ def _fit(
         if teacher is not None:
             lesson = distill(network, teacher, plan, sets, learning, settings, folder, watcher)
             sets, plan = lesson.sets, lesson.plan
-        fit(network, plan, sets, state, Checkpointer(keep), watcher, budget, team)
+        fit(network, plan, sets, state, Checkpointer(keep), watcher, budget, team, search)
     finally:
         sets.pixels.close()
     return _Fitted(state, curve=curve)

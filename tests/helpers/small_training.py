@@ -63,3 +63,15 @@ def noting() -> Any:
             self.notes.append(text)
 
     return Noting()
+
+
+def noisy_photos(folder: Path, val: int) -> Path:
+    """Draw two classes of noise, dark and bright, that overlap, with ``val`` validation images of each."""
+    for part, count in (("train", 24), ("val", val), ("test", 20)):
+        for name, level in (("dark", 100), ("bright", 140)):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                random = np.random.default_rng([number, level, len(part)])
+                pixels = random.normal(level + random.normal(0, 15), 20, (24, 24, 3)).clip(0, 255).astype(np.uint8)
+                cv2.imwrite(str(folder / part / name / f"{number}.png"), pixels)
+    return folder

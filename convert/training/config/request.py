@@ -29,4 +29,13 @@ class TrainRequest:
         short="-o",
         metavar="FOLDER",
     )
+    ray: str | None = setting(
+        None,
+        "text",
+        "Run the trials of --quality best on the machines of this Ray cluster, HOST:PORT; local: several at once on this "
+        "machine.",
+        "Training",
+        metavar="ADDRESS",
+    )
+    """See docs/guides/several-machines.md."""
     overwrite: bool = OVERWRITE.field(group="Output", help="Write into the --output folder even if it is not empty.")

@@ -18,7 +18,7 @@ from edgevision.log import Log
 
 from ..config.settings import TrainSettings
 from ..fit.checkpoint import State
-from ..fit.epochs import Checkpointer, run_phase
+from ..fit.epochs import Checkpointer, PhaseRun, run_phase
 from ..fit.frozen_features import Features
 from ..fit.phases import head_phase
 from ..fit.plan import TrainPlan, make_plan
@@ -117,7 +117,8 @@ def _teach(
     )
     with watcher.stage("Training the teacher", None):
         keeper = Checkpointer[Epoch](lambda state: None)
-        run_phase(phase, teacher.network, sets.val.targets, State[Epoch](), plan.seed, keeper, TrainingObserver())
+        state, quiet = State[Epoch](), TrainingObserver()
+        run_phase(PhaseRun(phase, teacher.network, sets.val.targets, state, plan.seed, keeper, quiet))
 
 
 def _answers(network: Network, features: Floats) -> Floats:

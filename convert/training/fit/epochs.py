@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -53,60 +53,78 @@ class Checkpointer(Generic[Row]):
             self.last = self.clock()
 
 
-def run_phase(
-    phase: Phase,
-    network: Network,
-    targets: npt.NDArray[np.float32],
-    state: State[Epoch],
-    seed: int,
-    keeper: Checkpointer[Epoch],
-    watcher: TrainingObserver,
-    budget: TimeBudget | None = None,
-    stops: Callable[[int, Losses], bool] = lambda epoch, losses: False,
-    team: Team = ALONE,
-) -> None:
-    """Run the rest of a phase, and shorten it if the budget would be exceeded. Changes ``state``.
+@dataclass(slots=True)
+class PhaseRun:
+    """The rest of a phase, epoch by epoch. Changes the state."""
 
-    ``targets``: targets of the validation images, (n, outputs); ``stops``: called with the epoch, from 1, and the calibrated
-    losses of the validation images; the phase ends if it returns True; ``team``: the machines that train together.
-    """
-    whole = phase.schedule.steps
-    phase = phase.paced(state.pace)
-    _restore(phase, network, state, team)
-    log.info("phase %s: up to %d epochs, %s", phase.name, phase.schedule.epochs, phase.applied)
-    took: list[float] = []
-    while team.decide(_goes_on(phase, state)):
-        begun = budget.clock() if budget else 0.0
-        row, losses, values = _epoch(phase, network, targets, state, seed, watcher, team)
+    phase: Phase
+    network: Network
+    targets: Floats
+    """Targets of the validation images, (n, outputs)."""
+    state: State[Epoch]
+    seed: int
+    keeper: Checkpointer[Epoch]
+    watcher: TrainingObserver
+    budget: TimeBudget | None = None
+    team: Team = ALONE
+    """The machines that train together."""
+    _whole: int = 0
+    """Steps per epoch without a time budget."""
+    _took: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Set network and optimizer as the state has them."""
+        self._whole = self.phase.schedule.steps
+        self.phase = self.phase.paced(self.state.pace)
+        _restore(self.phase, self.network, self.state, self.team)
+        log.info("phase %s: up to %d epochs, %s", self.phase.name, self.phase.schedule.epochs, self.phase.applied)
+
+    def goes_on(self) -> bool:
+        """Return whether another epoch follows; shorten the phase if the budget would be exceeded."""
+        if self.budget is not None and self.state.pace and self._took:
+            self.phase = _within(self.budget, self.phase, self.state, self._took)
+        return self.team.decide(_goes_on(self.phase, self.state))
+
+    def epoch(self) -> tuple[Epoch, Losses]:
+        """Run an epoch; return its line of history and the calibrated losses of the validation images, (n,)."""
+        state = self.state
+        begun = self.budget.clock() if self.budget else 0.0
+        row, losses, values = _epoch(self.phase, self.network, self.targets, state, self.seed, self.watcher, self.team)
         state.history.append(row)
         state.epoch += 1
-        state.weights = network.values()
+        state.weights = self.network.values()
         keep = state.selection.judge(losses, row.epoch)
         if keep:
             state.kept_weights = values
-        watcher.end(row, keep)
+        self.watcher.end(row, keep)
         log.debug("epoch %d: learning rate %.2g, loss %.4f, %.1f s", row.epoch, row.lr, row.loss, row.seconds)
-        state.optimizer = [v.numpy().copy() for v in phase.model.optimizer.variables]
-        keeper.keep(state)
-        if stops(state.epoch, losses):
-            break
-        if budget is not None and state.pace:
-            took.append(budget.clock() - begun)
-            phase = _within(budget, phase, state, took)
-    log.info(
-        "phase %s ended after %d epochs; the weights of epoch %d are kept",
-        phase.name,
-        state.epoch,
-        state.selection.epoch,
-    )
-    # The next phase starts from the kept weights with a new optimizer.
-    if state.kept_weights:
-        network.assign(state.kept_weights)
-    state.weights, state.optimizer = network.values(), []
-    state.epochs = state.pace[0].epochs if len(state.pace) == 1 and state.pace[0].steps == whole else None
-    state.phase, state.epoch, state.pace = state.phase + 1, 0, []
-    state.selection.next_phase()
-    keeper.keep(state, now=True)
+        state.optimizer = [v.numpy().copy() for v in self.phase.model.optimizer.variables]
+        self.keeper.keep(state)
+        if self.budget is not None and state.pace:
+            self._took.append(self.budget.clock() - begun)
+        return row, losses
+
+    def end(self) -> None:
+        """End the phase: network and state have the kept weights, from which the next phase starts."""
+        state = self.state
+        kept = state.selection.epoch
+        log.info("phase %s ended after %d epochs; the weights of epoch %d are kept", self.phase.name, state.epoch, kept)
+        if state.kept_weights:
+            self.network.assign(state.kept_weights)
+        # The next phase has a new optimizer.
+        state.weights, state.optimizer = self.network.values(), []
+        planned = len(state.pace) == 1 and state.pace[0].steps == self._whole
+        state.epochs = state.pace[0].epochs if planned else None
+        state.phase, state.epoch, state.pace = state.phase + 1, 0, []
+        state.selection.next_phase()
+        self.keeper.keep(state, now=True)
+
+
+def run_phase(run: PhaseRun) -> None:
+    """Run the rest of a phase to its end."""
+    while run.goes_on():
+        run.epoch()
+    run.end()
 
 
 def _within(budget: TimeBudget, phase: Phase, state: State[Epoch], took: list[float]) -> Phase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -15,14 +16,14 @@ from ..monitor.observer import TrainingObserver
 from ..network.network import Network
 from .checkpoint import State
 from .early_stopping import MIN_VALIDATION_IMAGES
-from .epochs import Checkpointer, run_phase
+from .epochs import Checkpointer, PhaseRun, run_phase
 from .frozen_features import Features, extractor
 from .phases import HEAD, Phase, fine_tune_on_features, head_phase, live_phase
 from .plan import TrainPlan
 from .step_time import step_seconds
 from .temperature_scaling import calibrate, divide_logits
 from .time_budget import FORWARD_COST, Length, TimeBudget
-from .trials import EQUIVALENT_TRAININGS, Trials
+from .trials import EQUIVALENT_TRAININGS, OneByOne, Search, Trials
 
 log = Log("edgevision.train")
 
@@ -44,16 +45,18 @@ def fit(
     watcher: TrainingObserver,
     budget: TimeBudget | None = None,
     team: Team = ALONE,
+    search: Search | None = None,
 ) -> None:
     """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history.
 
-    ``team``: the machines that train together, each of which calls this with the same arguments.
+    ``team``: the machines that train together, each of which calls this with the same arguments; ``search``: what runs the
+    trials of ``--quality best``, by default this machine, one after another.
     """
     if plan.search and len(sets.val) < MIN_VALIDATION_IMAGES:
         few = f"{len(sets.val)} validation images are too few to compare settings, {MIN_VALIDATION_IMAGES} are needed"
         watcher.note(f"--quality best: {few}; training as with --quality good")
         plan = replace(plan, search=False)
-    _Phases(network, plan, sets, watcher, team).run(state, keeper, budget)
+    _Phases(network, plan, sets, watcher, team, search or OneByOne()).run(state, keeper, budget)
     network.assign(state.kept_weights or network.values())
     if plan.target_temperature != 1.0:
         divide_logits(network, 1.0 / plan.target_temperature)
@@ -74,6 +77,7 @@ class _Phases:
     sets: Sets
     watcher: TrainingObserver
     team: Team
+    search: Search
     _views: _Views | None = None
     _live: Phase | None = None
     _times: dict[str, float] = field(default_factory=dict)
@@ -91,14 +95,18 @@ class _Phases:
                     self._search(phase, state, keeper, budget)
                 else:
                     targets, seed = self.sets.val.targets, self.plan.seed
-                    run_phase(phase, self.network, targets, state, seed, keeper, self.watcher, budget, team=self.team)
+                    run_phase(
+                        PhaseRun(phase, self.network, targets, state, seed, keeper, self.watcher, budget, self.team)
+                    )
 
     def _search(
         self, phase: Phase, state: State[Epoch], keeper: Checkpointer[Epoch], budget: TimeBudget | None
     ) -> None:
         """Try several settings of a phase."""
         length = state.pace[0] if state.pace else Length(phase.schedule.epochs, phase.schedule.steps)
-        Trials(self.network, self.plan, self.sets, self.watcher, budget, length).run(state, keeper)
+        trials = Trials(self.network, self.plan, self.sets, self.watcher, budget, length)
+        self.search.run(trials, state)
+        trials.keep_best(state, keeper)
 
     def builders(self) -> list[Callable[[], Phase]]:
         """Return the builder of each phase, in order."""
@@ -117,7 +125,7 @@ class _Phases:
         found = self.length(phase, budget, step_s, before)
         epoch_s = found.steps * step_s + self._validation_s(step_s)
         part = " of a part of the images" if found.steps < phase.schedule.steps else ""
-        trainings = EQUIVALENT_TRAININGS if self.plan.search else 1
+        trainings = self._trainings()
         trials = ", of the trials that are not stopped" if self.plan.search else ""
         whole = before + trainings * found.epochs * epoch_s
         self.watcher.note(
@@ -135,8 +143,11 @@ class _Phases:
     def length(self, phase: Phase, budget: TimeBudget, step_s: float, before_s: float = 0.0) -> Length:
         """Return the length of a phase within the budget, if it starts in ``before_s`` seconds."""
         wanted = Length(phase.schedule.epochs, phase.schedule.steps)
-        trainings = EQUIVALENT_TRAININGS if self.plan.search else 1
-        return budget.planned(wanted, step_s, self._validation_s(step_s), before_s, trainings)
+        return budget.planned(wanted, step_s, self._validation_s(step_s), before_s, self._trainings())
+
+    def _trainings(self) -> int:
+        """Return how many whole trainings have to fit one after another."""
+        return max(1, math.ceil(EQUIVALENT_TRAININGS / self.search.at_once)) if self.plan.search else 1
 
     def _validation_s(self, step_s: float) -> float:
         return len(self.sets.val) / self.plan.batch_size * step_s * FORWARD_COST

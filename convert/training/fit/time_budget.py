@@ -35,6 +35,11 @@ class TimeBudget:
     """Reading of the clock at the start of the training; earlier if it was interrupted and has gone on."""
     clock: Callable[[], float] = time.monotonic
 
+    @classmethod
+    def with_left(cls, left_s: float, clock: Callable[[], float]) -> TimeBudget:
+        """Return the budget that has ``left_s`` seconds left for epochs."""
+        return cls(left_s / (1.0 - RESERVE), clock(), clock)
+
     def left(self) -> float:
         """Return the seconds left for epochs; negative if the budget is used up."""
         return self.seconds * (1.0 - RESERVE) - (self.clock() - self.started)

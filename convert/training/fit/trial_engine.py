@@ -47,7 +47,9 @@ class Engine:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._base, self._seen = base, set[Candidate]()
+        self._base = base
+        self._trials = dict[Candidate, Any]()
+        self._told = set[tuple[Candidate, int]]()
         self._study = optuna.create_study(
             sampler=optuna.samplers.RandomSampler(seed=seed),
             pruner=optuna.pruners.SuccessiveHalvingPruner(
@@ -62,33 +64,44 @@ class Engine:
                 "blocks": base.fine_tune_blocks,
             }
         )
-        self._trial: Any = None
 
     def next(self) -> Candidate | None:
         """Return settings that were not tried yet, or None if there are no more."""
         for _ in range(REDRAWS):
-            self._trial = self._study.ask()
-            found = self._drawn()
-            if found not in self._seen:
-                self._seen.add(found)
+            trial = self._study.ask()
+            found = self._drawn(trial)
+            if found not in self._trials:
+                self._trials[found] = trial
                 return found
-            self._study.tell(self._trial, state=self._state("FAIL"))
+            self._study.tell(trial, state=self._state("FAIL"))
         return None
 
-    def falls_behind(self, epoch: int, loss: float) -> bool:
-        """Take in the loss after an epoch of the trial, from 1, and return whether the trial is to be stopped."""
-        self._trial.report(loss, epoch)
-        return bool(self._trial.should_prune())
+    def falls_behind(self, candidate: Candidate, epoch: int, loss: float) -> bool:
+        """Take in the loss after an epoch of a trial, from 1, and return whether the trial is to be stopped.
 
-    def end(self, loss: float, stopped: bool) -> None:
-        """Take in the final loss of the trial."""
+        Several trials may run at once, each compared with those that came as far before it. An epoch that is repeated, because
+        the machine of the trial was lost, decides nothing.
+        """
+        if (candidate, epoch) in self._told:
+            return False
+        self._told.add((candidate, epoch))
+        trial = self._trials[candidate]
+        trial.report(loss, epoch)
+        return bool(trial.should_prune())
+
+    def end(self, candidate: Candidate, loss: float, stopped: bool) -> None:
+        """Take in the final loss of a trial."""
         if stopped:
-            self._study.tell(self._trial, state=self._state("PRUNED"))
+            self._study.tell(self._trials[candidate], state=self._state("PRUNED"))
         else:
-            self._study.tell(self._trial, loss)
+            self._study.tell(self._trials[candidate], loss)
 
-    def _drawn(self) -> Candidate:
-        base, trial = self._base, self._trial
+    def drop(self, candidate: Candidate) -> None:
+        """Give up a trial that could not be run."""
+        self._study.tell(self._trials[candidate], state=self._state("FAIL"))
+
+    def _drawn(self, trial: Any) -> Candidate:
+        base = self._base
         rates = tuple(factor * base.learning_rate for factor in RATES)
         # From scratch, all layers learn alike.
         decays = (base.layer_decay,) if base.scratch else tuple(dict.fromkeys((base.layer_decay, *LAYER_DECAYS)))

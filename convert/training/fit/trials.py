@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
-
-from edgevision.log import Log
+from dataclasses import dataclass, field, fields, replace
+from typing import Protocol
 
 from ..input.splits import Sets
 from ..monitor.history import Epoch
 from ..monitor.observer import TrainingObserver
 from ..network.network import Network
 from .checkpoint import State
-from .epochs import Checkpointer, run_phase
-from .phases import live_phase
+from .epochs import Checkpointer
 from .plan import TrainPlan
 from .time_budget import Length, TimeBudget
+from .trial import kept_loss, open_trial
 from .trial_engine import REDUCTION, Candidate, Engine
-from .tried import FINISHED, KEPT, STOPPED, Tried
+from .tried import FINISHED, KEPT, Tried
 
-if TYPE_CHECKING:
-    from .early_stopping import Losses
-
-log = Log("edgevision.train")
 MAX_TRIALS = 12
 EQUIVALENT_TRAININGS = 4
 """Whole trainings that MAX_TRIALS cost, since most are stopped at a ninth or a third."""
@@ -41,65 +35,83 @@ class Trials:
     budget: TimeBudget | None
     length: Length
     """Length of a trial that is not stopped."""
+    rows: list[Tried] = field(default_factory=list)
+    """The trials that have ended."""
+    best: State[Epoch] | None = None
+    """State after the best of them."""
 
-    def run(self, state: State[Epoch], keeper: Checkpointer[Epoch]) -> None:
-        """Run the trials of the next phase; afterwards ``state`` is that of the best, with the table of all.
+    def engine(self) -> Engine:
+        """Return the engine that draws the settings. Raises ModuleNotFoundError without Optuna."""
+        return Engine(self.plan, self.length.epochs, self.plan.seed)
 
-        Raises ModuleNotFoundError without Optuna.
-        """
-        engine, start = Engine(self.plan, self.length.epochs, self.plan.seed), self.network.values()
-        best, rows = None, list[Tried]()
-        while len(rows) < MAX_TRIALS and (best is None or self._has_time(rows)):
-            candidate = engine.next()
-            if candidate is None:
-                break
-            self.network.assign(start)
-            made = deepcopy(state)
-            rows.append(self._trial(engine, candidate, made, len(rows) + 1))
-            self.watcher.note(rows[-1].describe())
-            if best is None or _loss(made) < _loss(best):
-                best, rows = made, _kept(rows)
-        if best is not None:
+    def has_room(self, begun: int) -> bool:
+        """Return whether there is time for another trial after ``begun`` ones, up to its second comparison."""
+        if begun >= MAX_TRIALS:
+            return False
+        if self.budget is None or not self.rows:
+            return True
+        epoch_s = sum(row.seconds for row in self.rows) / max(1, sum(row.epochs for row in self.rows))
+        return self.budget.left() > epoch_s * self.length.epochs / REDUCTION
+
+    def take(self, row: Tried, state: State[Epoch]) -> None:
+        """Take in a trial that has ended, with the state after it."""
+        self.rows.append(row)
+        self.watcher.note(row.describe())
+        if self.best is None or kept_loss(state) < kept_loss(self.best):
+            self.best = state
+            others = [replace(one, result=FINISHED) if one.result == KEPT else one for one in self.rows[:-1]]
+            self.rows = [*others, replace(row, result=KEPT)]
+
+    def keep_best(self, state: State[Epoch], keeper: Checkpointer[Epoch]) -> None:
+        """Make ``state`` that of the best trial, with the table of all; the network gets its weights."""
+        if self.best is not None:
             for one in fields(State):
-                setattr(state, one.name, getattr(best, one.name))
-        state.tried = rows
+                setattr(state, one.name, getattr(self.best, one.name))
+        state.tried = sorted(self.rows, key=lambda row: row.number)
         self.network.assign(state.kept_weights)
         keeper.keep(state, now=True)
 
-    def _trial(self, engine: Engine, candidate: Candidate, state: State[Epoch], number: int) -> Tried:
+
+class Search(Protocol):
+    """What runs the trials of a training."""
+
+    @property
+    def at_once(self) -> int:
+        """Number of trials that run at the same time."""
+
+    def run(self, trials: Trials, state: State[Epoch]) -> None:
+        """Run the trials, which start from ``state``; it stays as it is."""
+
+
+class OneByOne:
+    """Search on this machine alone, one trial after another."""
+
+    at_once = 1
+
+    def run(self, trials: Trials, state: State[Epoch]) -> None:
+        """See ``Search``."""
+        engine, start = trials.engine(), trials.network.values()
+        while trials.has_room(len(trials.rows)):
+            candidate = engine.next()
+            if candidate is None:
+                break
+            trials.network.assign(start)
+            made = deepcopy(state)
+            trials.take(self._trial(trials, engine, candidate, made), made)
+
+    @staticmethod
+    def _trial(trials: Trials, engine: Engine, candidate: Candidate, state: State[Epoch]) -> Tried:
         """Run a trial; changes ``state``."""
-        plan = candidate.plan(self.plan)
-        phase = live_phase(self.network, plan, self.sets.train, self.sets.val, scratch=plan.scratch)
-        state.pace = [self.length]
-        before, stopped = len(state.history), [False]
-
-        def falls_behind(epoch: int, losses: Losses) -> bool:
-            stopped[0] = engine.falls_behind(epoch, float(losses.mean()))
-            return stopped[0]
-
-        quiet = Checkpointer[Epoch](lambda _: None)
-        targets = self.sets.val.targets
-        run_phase(phase, self.network, targets, state, plan.seed, quiet, self.watcher, self.budget, falls_behind)
-        engine.end(_loss(state), stopped[0])
-        ran = state.history[before:]
-        return Tried(
-            number=number,
-            learning_rate=plan.learning_rate,
-            layer_decay=plan.layer_decay,
-            fine_tune_blocks=plan.fine_tune_blocks,
-            epochs=len(ran),
-            seconds=round(sum(row.seconds for row in ran), 1),
-            val_calibrated_loss=_loss(state),
-            val_accuracy=ran[-1].val_accuracy or 0.0,
-            result=STOPPED if stopped[0] else FINISHED,
-        )
-
-    def _has_time(self, rows: Sequence[Tried]) -> bool:
-        """Return whether there is time for a trial up to its second comparison."""
-        if self.budget is None:
-            return True
-        epoch_s = sum(row.seconds for row in rows) / max(1, sum(row.epochs for row in rows))
-        return self.budget.left() > epoch_s * self.length.epochs / REDUCTION
+        number, sets, stopped = len(trials.rows) + 1, trials.sets, False
+        trial = open_trial(
+            number, candidate, trials.plan, trials.network, sets.train, sets.val, state, trials.length, trials.watcher,
+            trials.budget,
+        )  # fmt: skip
+        while not stopped and (found := trial.epoch()) is not None:
+            stopped = engine.falls_behind(candidate, found.epoch, found.loss)
+        row = trial.end(stopped)
+        engine.end(candidate, row.val_calibrated_loss, stopped)
+        return row
 
 
 def kept_plan(plan: TrainPlan, tried: Sequence[Tried]) -> TrainPlan:
@@ -109,14 +121,3 @@ def kept_plan(plan: TrainPlan, tried: Sequence[Tried]) -> TrainPlan:
             chosen = Candidate(row.learning_rate, row.layer_decay, row.fine_tune_blocks)
             return replace(chosen.plan(plan), search=False)
     return plan
-
-
-def _loss(state: State[Epoch]) -> float:
-    """Return the mean calibrated loss of the kept weights."""
-    return float("inf") if state.selection.kept is None else state.selection.kept
-
-
-def _kept(rows: Sequence[Tried]) -> list[Tried]:
-    """Return the rows with the last as the one that is kept."""
-    others = [replace(row, result=FINISHED) if row.result == KEPT else row for row in rows[:-1]]
-    return [*others, replace(rows[-1], result=KEPT)]

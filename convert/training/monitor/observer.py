@@ -27,3 +27,6 @@ class TrainingObserver:
 
     def end(self, row: EpochRow, kept: bool) -> None:
         """Receive the end of an epoch; ``kept``: its weights are the ones to keep so far."""
+
+    def trial_epoch(self, trial: int, machine: str, row: EpochRow) -> None:
+        """Receive the end of an epoch of a trial, from 1, on another machine."""

@@ -54,3 +54,7 @@ class TensorBoardWatcher(TrainingObserver):
             self._tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=row.epoch)
         self._writer.flush()
         self._inner.end(row, kept)
+
+    def trial_epoch(self, trial: int, machine: str, row: EpochRow) -> None:
+        """Forward the end of an epoch of a trial."""
+        self._inner.trial_epoch(trial, machine, row)

@@ -5,25 +5,37 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from edgevision.convert import TrainSettings
 from edgevision.convert.training.config import config_file
+from edgevision.convert.training.fit.checkpoint import State
 from edgevision.convert.training.fit.early_stopping import MIN_VALIDATION_IMAGES
 from edgevision.convert.training.fit.plan import TrainPlan, make_plan
-from edgevision.convert.training.fit.trial_engine import Engine
-from edgevision.convert.training.fit.trials import MAX_TRIALS, kept_plan
+from edgevision.convert.training.fit.trial_engine import Candidate, Engine
+from edgevision.convert.training.fit.trials import MAX_TRIALS, Trials, kept_plan
 from edgevision.convert.training.fit.tried import Tried
+from edgevision.convert.training.monitor.history import Epoch
 from edgevision.convert.training.monitor.observer import TrainingObserver
 from edgevision.convert.training.network.backbones import BackboneSpec
 from edgevision.convert.training.network.head import goal_of
 from edgevision.convert.training.network.network import open_network
+from edgevision.convert.training.remote_trials import ray_cluster
+from edgevision.convert.training.remote_trials.messages import Answer, Request
+from edgevision.convert.training.remote_trials.parallel_search import ParallelSearch
+from edgevision.convert.training.remote_trials.task import TrialTask, pixels_of, task_of
+from edgevision.convert.training.remote_trials.trial_runner import TrialRunner
 from edgevision.convert.training.report.result import TrainResult
 from edgevision.convert.training.run import TrainRequest, train
+from small_training import noisy_photos
+
+from edgevision.errors import BadInput
+from edgevision.evaluation.evaluate import Evaluation
 
 pytestmark = pytest.mark.tensorflow
 EPOCHS = 9
@@ -55,7 +67,7 @@ def test_first_trial_has_the_defaults_and_none_is_repeated(plan: TrainPlan) -> N
     found = [first]
     for candidate in iter(engine.next, None):
         found.append(candidate)
-        engine.end(0.5, stopped=False)
+        engine.end(candidate, 0.5, stopped=False)
     assert len(found) == len(set(found)) >= MAX_TRIALS
 
 
@@ -63,34 +75,23 @@ def test_trials_that_fall_behind_are_stopped(plan: TrainPlan) -> None:
     engine = Engine(plan, EPOCHS, seed=1)
     epochs = []
     for quality in (0.1, 0.5, 0.6, 0.05):
-        assert engine.next() is not None
-        ran = next(_epochs_until_stopped(engine, quality), EPOCHS)
-        engine.end(quality, stopped=ran < EPOCHS)
+        candidate = engine.next()
+        assert candidate is not None
+        ran = next(_epochs_until_stopped(engine, candidate, quality), EPOCHS)
+        engine.end(candidate, quality, stopped=ran < EPOCHS)
         epochs.append(ran)
     assert epochs[0] == EPOCHS and epochs[3] == EPOCHS, "the best so far runs to its end"
     assert epochs[1] < EPOCHS and epochs[2] < EPOCHS
 
 
-def _epochs_until_stopped(engine: Engine, loss: float) -> Iterator[int]:
-    return (epoch for epoch in range(1, EPOCHS + 1) if engine.falls_behind(epoch, loss))
-
-
-def _photos(folder: Path, val: int) -> Path:
-    """Draw two classes of noise, dark and bright, that overlap."""
-    for part, count in (("train", 24), ("val", val), ("test", 20)):
-        for name, level in (("dark", 100), ("bright", 140)):
-            (folder / part / name).mkdir(parents=True)
-            for number in range(count):
-                random = np.random.default_rng([number, level, len(part)])
-                pixels = random.normal(level + random.normal(0, 15), 20, (24, 24, 3)).clip(0, 255).astype(np.uint8)
-                cv2.imwrite(str(folder / part / name / f"{number}.png"), pixels)
-    return folder
+def _epochs_until_stopped(engine: Engine, candidate: Candidate, loss: float) -> Iterator[int]:
+    return (epoch for epoch in range(1, EPOCHS + 1) if engine.falls_behind(candidate, epoch, loss))
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return photos with just enough validation images."""
-    return _photos(tmp_path_factory.mktemp("photos") / "p", MIN_VALIDATION_IMAGES // 2)
+    return noisy_photos(tmp_path_factory.mktemp("photos") / "p", MIN_VALIDATION_IMAGES // 2)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,52 @@ def test_best_trial_is_kept_and_all_are_listed(tried: TrainResult) -> None:
     assert "What was tried" in (tried.folder / "report.html").read_text()
 
 
+class _OtherMachine:
+    """A machine of a cluster that is this process."""
+
+    names = ("other",)
+
+    def __init__(self, task: TrialTask, train: np.ndarray, val: np.ndarray) -> None:
+        self._runner = TrialRunner(deepcopy(task), train, val)
+        self._asked: list[Request] = []
+
+    def ask(self, machine: int, request: Request) -> None:
+        self._asked.append(request)
+
+    def answer(self) -> tuple[int, Answer]:
+        return 0, self._runner.serve(self._asked.pop())
+
+
+class _Cluster:
+    """A cluster of one machine."""
+
+    @staticmethod
+    def search(folder: Path) -> ParallelSearch:
+        def machines(trials: Trials, state: State[Epoch]) -> _OtherMachine:
+            return _OtherMachine(task_of(trials, state), *pixels_of(trials.sets.train, trials.sets.val))
+
+        return ParallelSearch(machines, 1, "resume it")
+
+
+def test_trials_on_another_machine_equal_those_on_this_one(
+    tried: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_cluster, "open_cluster", lambda address, note: nullcontext(_Cluster()))
+    request = TrainRequest(tried.photos, TINY, tmp_path, ray="10.0.0.5:6379")
+    found = train(request, TrainingObserver())
+    assert isinstance(found, TrainResult)
+    assert [replace(row, seconds=0.0) for row in found.tried] == [replace(row, seconds=0.0) for row in tried.tried]
+    assert [row.loss for row in found.history] == [row.loss for row in tried.history]
+    assert isinstance(found.evaluation, Evaluation) and isinstance(tried.evaluation, Evaluation)
+    assert found.evaluation.metrics.accuracy == tried.evaluation.metrics.accuracy
+
+
+def test_ray_is_refused_without_trials(tried: TrainResult, tmp_path: Path) -> None:
+    request = TrainRequest(tried.photos, replace(TINY, quality="good"), tmp_path, ray="local")
+    with pytest.raises(BadInput, match="add --quality best, or omit --ray"):
+        train(request, TrainingObserver())
+
+
 def test_config_repeats_the_trial_that_was_kept(tried: TrainResult, tmp_path: Path) -> None:
     values, _ = config_file.read(tried.folder / "config.toml")
     assert values["quality"] == "good"
@@ -128,7 +175,7 @@ def test_few_validation_images_compare_nothing(tmp_path: Path) -> None:
         def note(self, text: str) -> None:
             self.notes += (text,)
 
-    photos = _photos(tmp_path / "photos", 3)
+    photos = noisy_photos(tmp_path / "photos", 3)
     watcher = Noting()
     done = train(TrainRequest(photos, replace(TINY, epochs=1), tmp_path / "runs"), watcher)
     assert isinstance(done, TrainResult) and not done.tried

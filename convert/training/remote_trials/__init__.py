@@ -1,0 +1,1 @@
+"""Trials of ``--quality best`` on the machines of a Ray cluster."""
