@@ -47,9 +47,9 @@ class Tally:
         assert result.agreement is not None
         self.same, self.total = self.same + result.agreement.count, self.total + result.agreement.total
         self.seconds += seconds
-        if result.float_accuracy is not None and result.int8_accuracy is not None:
+        if result.float_accuracy is not None and result.converted_accuracy is not None:
             self.right_float += result.float_accuracy.count
-            self.right_int8 += result.int8_accuracy.count
+            self.right_int8 += result.converted_accuracy.count
             self.labeled += result.float_accuracy.total
 
 
