@@ -141,21 +141,6 @@ def test_one_line_of_sudoers_is_enough(fleet: Fleet) -> None:
         here.run("mv /root/010_pi-nopasswd /etc/sudoers.d/")
 
 
-def test_upload_that_broke_off_is_continued(fleet: Fleet) -> None:
-    """Part of the bundle is on the device already, as a broken connection leaves it."""
-    found = fleet.deploy(f"one.tflite --limit door1 --dry-run {ANY}")["door1"]
-    made = max((fleet.folder / "cache/edgevision/fleet").glob("*.tar.xz"), key=lambda path: path.stat().st_mtime)
-    assert made.stat().st_size == found["uploaded_bytes"]
-    here = fleet.hosts["door1"]
-    part = f"/home/{USER}/.cache/edgevision/upload/{made.name}.part"
-    here.run(
-        f"mkdir -p {Path(part).parent} && head -c 1000 {shlex.quote(str(made))} > {part}; chown -R {USER}: /home/{USER}"
-    )
-    sent = fleet.deploy(f"one.tflite --limit door1 {ANY}")["door1"]["uploaded_bytes"]
-    assert sent == found["uploaded_bytes"] - 1000
-    assert here.run(f"ls -d /home/{USER}/.cache/edgevision 2>/dev/null || echo gone").strip() == "gone"
-
-
 def test_role_alone_installs_a_bundle_without_edgevision(fleet: Fleet) -> None:
     (fleet.folder / "run.toml").write_text('camera = "test:"\nfps = 2.0\n')
     made = fleet.edgevision(
@@ -171,6 +156,21 @@ def test_role_alone_installs_a_bundle_without_edgevision(fleet: Fleet) -> None:
     assert changed(fleet) == 1
     assert "two-" in fleet.hosts["door1"].run("readlink /opt/edgevision/current")
     assert changed(fleet) == 0
+
+
+def test_upload_that_broke_off_is_continued(fleet: Fleet) -> None:
+    """Part of the bundle is on the device already, as a broken connection leaves it."""
+    found = fleet.deploy(f"three.tflite --limit door1 --dry-run {ANY}")["door1"]
+    made = max((fleet.folder / "cache/edgevision/fleet").glob("*.tar.xz"), key=lambda path: path.stat().st_mtime)
+    assert made.stat().st_size == found["uploaded_bytes"]
+    here = fleet.hosts["door1"]
+    part = f"/home/{USER}/.cache/edgevision/upload/{made.name}.part"
+    here.run(
+        f"mkdir -p {Path(part).parent} && head -c 1000 {shlex.quote(str(made))} > {part}; chown -R {USER}: /home/{USER}"
+    )
+    sent = fleet.deploy(f"three.tflite --limit door1 {ANY}")["door1"]["uploaded_bytes"]
+    assert sent == found["uploaded_bytes"] - 1000
+    assert here.run(f"ls -d /home/{USER}/.cache/edgevision 2>/dev/null || echo gone").strip() == "gone"
 
 
 def changed(fleet: Fleet, more: str = "") -> int:
