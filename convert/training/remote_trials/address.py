@@ -58,7 +58,7 @@ def require_cluster(text: str, place: tuple[str, int]) -> None:
             f"no Ray cluster at {text} ({error.strerror or first_line(error)}); start one with: ray start --head, and check "
             "the address and the firewall"
         )
-    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", text]
+    command = [sys.executable, "-P", "-m", "ray.scripts.scripts", "health-check", "--address", text]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=HEALTH_TIMEOUT_S)
     except subprocess.TimeoutExpired:
