@@ -79,7 +79,9 @@ def _input_constants(facts: MicroFacts) -> str:
     rule, spec = facts.card.preprocessing, facts.input
     kind, offset = c_text.c_type(spec.dtype), offset_of(facts.stored)
     if offset is not None:
-        stored = f"return static_cast<{kind}>(static_cast<int>(value) {'-' if offset < 0 else '+'} {abs(offset)});"
+        sign = "-" if offset < 0 else "+"
+        shifted = f"static_cast<{kind}>(static_cast<int>(value) {sign} {abs(offset)})"
+        stored = f"return {shifted if offset else 'value'};"
         table, channel = "", "/*channel*/"
     else:
         stored, channel = "return kStored[channel][value];", "channel"
