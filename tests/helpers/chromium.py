@@ -19,6 +19,7 @@ PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 START_S = 60
 CALL_S = 60
 WAIT_S = 30
+REFUSED = "ERR_CONNECTION_REFUSED"
 ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",  # root needs it, and tests in containers run as root
@@ -78,6 +79,7 @@ class Page:
     def open(self, url: str, seconds: float = WAIT_S) -> None:
         """Load a page."""
         self._origin = "/".join(url.split("/")[:3])
+        self.problems = [one for one in self.problems if REFUSED not in one or self._origin in one]
         self.call("Page.navigate", url=url)
         self.wait("document.readyState === 'complete'", seconds)
 
@@ -167,7 +169,7 @@ class Page:
     def _is_of_a_page_that_was_left(self, entry: dict[str, Any]) -> bool:
         """Return whether a console entry only says that the server of an earlier test has ended."""
         url = str(entry.get("url", ""))
-        refused = "ERR_CONNECTION_REFUSED" in entry["text"] and url.startswith("http://127.0.0.1:")
+        refused = REFUSED in entry["text"] and url.startswith("http://127.0.0.1:")
         return refused and not url.startswith(self._origin)
 
 

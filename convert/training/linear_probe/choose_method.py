@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from edgevision.datasets.dataset import Dataset
@@ -62,12 +63,34 @@ def too_few(dataset: Dataset, weights: str) -> str | None:
         return None
     given = held_out == "test" and "val" in dataset.splits
     validation = sum(item.split == "val" for item in dataset.items) if given else int(FRACTIONS[1] * photos)
-    if validation < MIN_VALIDATION_IMAGES:
+    balanced = min(validation, _balanced(dataset, "val" if given else None, held_out))
+    if balanced < MIN_VALIDATION_IMAGES:
+        as_many = f", no more than {balanced} of balanced classes," if balanced < validation else ""
         return (
-            f"{validation} validation images could not show whether fine-tuning the starter weights makes them better or "
-            f"worse ({MIN_VALIDATION_IMAGES} are needed)"
+            f"{validation} validation images{as_many} could not show whether fine-tuning the starter weights makes them "
+            f"better or worse ({MIN_VALIDATION_IMAGES} are needed)"
         )
     return None
+
+
+def _balanced(dataset: Dataset, part: str | None, held_out: str) -> int:
+    """Return how many validation images of balanced classes would show the mean accuracy of the classes as well.
+
+    The variance of that mean over K classes with n validation images each is proportional to the sum of 1 / n, over K**2.
+
+    Args:
+        dataset: All photos.
+        part: The part of the validation images, or None if a share of what is not held out will be drawn.
+        held_out: The part that is the test.
+    """
+    count = Counter(
+        label
+        for item in dataset.items
+        if (item.split == part if part is not None else item.split != held_out)
+        for label in item.labels
+    )
+    share = 1.0 if part is not None else FRACTIONS[1]
+    return int(len(dataset.classes) ** 2 / sum(1 / max(0.5, share * count[name]) for name in dataset.classes) + 1e-6)
 
 
 def fractions(method: str) -> tuple[float, float, float]:

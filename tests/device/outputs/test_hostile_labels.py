@@ -42,7 +42,7 @@ def deliver(spec: str, label: str, look: Callable[[], object] = lambda: None) ->
     config = parse_spec(spec)
     card = ModelCard(name="tests", task="classification", preprocessing=Preprocessing(32, 32), labels=(label, "dog"))
     made = context(card=card)
-    sink = OutputWorker(find(config.kind).open(config, made), config, made, FrameCache(lambda: 0), close_s=10)
+    sink = OutputWorker(find(config.kind).open(config, made), config, made, FrameCache(lambda: 0), close_s=60)
     sink.write(frame(0), prediction(0.9, 0.1, names=(label, "dog")))
     sink.event(event("entered", label, index=0))
     sink.event(event("left", label, index=0))

@@ -47,6 +47,7 @@ VALUES = {
 
 SPECIAL = {
     "cell_size": st.integers(4, 32),
+    "channels": st.sampled_from((1, 3)),
     "time_s": st.floats(1.0, 1e6).map(lambda x: round(x, 6)),
     "false_alarms": st.integers(1, 500).map(lambda thousandths: thousandths / 1000),
 }

@@ -50,6 +50,17 @@ def test_a_linear_head_where_validation_could_not_judge_fine_tuning() -> None:
     assert choose_method(TrainSettings(weights="imagenet"), photos(199), pytest.fail) == GRADIENT
 
 
+def test_rare_classes_count_in_what_validation_can_judge() -> None:
+    said: list[str] = []
+    few = photos(80).items[80:]
+    imbalanced = replace(photos(800), items=photos(800).items[:800] + few)
+    assert choose_method(STARTER, imbalanced, said.append) == LINEAR
+    assert "88 validation images, no more than 29 of balanced classes, could not show" in said[0]
+    ten = photos(500, classes=10)
+    one_rare = replace(ten, items=ten.items[:4530])
+    assert choose_method(STARTER, one_rare, pytest.fail) == GRADIENT
+
+
 def test_held_out_photos_do_not_count() -> None:
     assert "7 photos per class" in str(too_few(photos(7, test=1000), "imagenet"))
     assert "10 validation images" in str(too_few(photos(50, test=1000), "starter"))

