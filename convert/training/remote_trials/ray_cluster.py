@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +119,6 @@ def _connect(ray: Any, text: str) -> None:
 
 def _require_same_versions(ray: Any, text: str, slots: tuple[Slot, ...]) -> None:
     """Check that all machines have the packages of this one. Raises BadInput, RemoteUnreachable."""
-    own = {name: _version(name) for name in COMPARED}
 
     # A function within a function is sent as code, so that a machine without edgevision can run it.
     def versions(names: tuple[str, ...]) -> dict[str, str]:
@@ -134,6 +132,7 @@ def _require_same_versions(ray: Any, text: str, slots: tuple[Slot, ...]) -> None
                 found[name] = ""
         return found
 
+    own = versions(COMPARED)
     asked = ray.remote(num_cpus=0, max_retries=0)(versions)
     first = {slot.node: slot for slot in slots}
     answers = {node: asked.options(scheduling_strategy=_on(ray, node)).remote(COMPARED) for node in first}
@@ -151,13 +150,6 @@ def _require_same_versions(ray: Any, text: str, slots: tuple[Slot, ...]) -> None
                     f"machine {first[node].name} of the Ray cluster at {text} has {theirs}, this one {own[name]}; install the "
                     "same versions on all machines"
                 )
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def _on(ray: Any, node: str) -> Any:
