@@ -28,15 +28,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert import schema_py_generated as schema
 from edgevision.convert import backend
 from edgevision.convert.keras_files.scan import scan
 from edgevision.convert.quantization.correction import repair
 from edgevision.convert.quantization.correction.distance import answers
-from edgevision.convert.quantization.correction.editable_model import FlatModel
 from edgevision.convert.quantization.correction.kernel_runner import tap
 from edgevision.convert.quantization.ptq import to_float, to_int8
 from edgevision.convert.source_model.float_model import FloatModel
@@ -47,6 +44,8 @@ from edgevision.evaluation.intervals import Z_95
 from edgevision.files.run_folder import versions
 from edgevision.preprocessing import decode
 from edgevision.preprocessing.transform import pixels
+from edgevision.tflite.editable_model import FlatModel
+from edgevision.tflite.object_api import pack, unpack
 
 Array = npt.NDArray[Any]
 CHILD = Path(__file__).with_name("quantizer_child.py")
@@ -170,19 +169,8 @@ def quantizer(python: Path, case: Case, drawn: Array) -> dict[str, bytes]:
         done = subprocess.run([python, CHILD, *given], env=quiet, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"ai-edge-quantizer failed: {done.stderr.strip().splitlines()[-1]}")
-        return {path.stem: _inlined(path.read_bytes()) for path in given[2:]}
-
-
-def _inlined(flatbuffer: bytes) -> bytes:
-    """Move the weights, which ai-edge-quantizer appends to the flatbuffer, into it."""
-    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
-    for buffer in model.buffers:
-        if buffer.offset > 1:
-            buffer.data = np.frombuffer(flatbuffer, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+        # The weights, which ai-edge-quantizer appends to the flatbuffer, move into it.
+        return {path.stem: pack(unpack(path.read_bytes())) for path in given[2:]}
 
 
 def measure(case: Case, options: argparse.Namespace) -> tuple[dict[str, Tally], int]:

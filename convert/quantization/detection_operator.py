@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from edgevision.errors import BadModel
 from edgevision.tflite.detection_op import DETECTION_OPERATOR
+from edgevision.tflite.editable_model import FlatModel
+from edgevision.tflite.end_types import as_float
 
 from ..keras_files.detector_cells import CellGrid
-from .correction.editable_model import FlatModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,7 @@ def with_detection_operator(flatbuffer: bytes, grid: CellGrid) -> bytes:
         raise BadModel(
             f"expected the outputs boxes (1, {cells}, 4) and scores (1, {cells}, classes) of a detector, got {shapes}"
         )
-    boxes, scores = (model.as_float(tensor) for tensor in model.outputs)
+    boxes, scores = (as_float(model, tensor) for tensor in model.outputs)
     anchors = model.add_constant("anchors", grid.anchors())
     names = [DETECTION_OPERATOR, *(f"{DETECTION_OPERATOR}:{number}" for number in (1, 2, 3))]
     sizes = [(1, MAX_DETECTIONS, 4), (1, MAX_DETECTIONS), (1, MAX_DETECTIONS), (1,)]
@@ -68,7 +69,7 @@ class CutOperator:
     def put_back(self, flatbuffer: bytes) -> bytes:
         """Return a network, float or quantized, whose outputs are boxes and scores, with the operator at its end."""
         model = FlatModel(flatbuffer)
-        boxes, scores = (model.as_float(tensor) for tensor in model.outputs)
+        boxes, scores = (as_float(model, tensor) for tensor in model.outputs)
         anchors = model.add_constant("anchors", self.anchors)
         results = [model.add_tensor(name, "float32", shape) for name, shape in self.results]
         model.append_custom(DETECTION_OPERATOR, (boxes, scores, anchors), results, self.options)

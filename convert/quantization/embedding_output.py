@@ -17,10 +17,10 @@ from edgevision.model_file.card import MAX_EMBEDDING, EmbeddingOutput, ModelCard
 from edgevision.postprocessing.feature_vector import MAX_REFERENCES, REFERENCES
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels, quantize
+from edgevision.tflite.editable_model import FlatModel
 
 from .. import backend
 from ..images.calibration import CalibrationSet
-from .correction.editable_model import FlatModel
 
 if TYPE_CHECKING:
     from edgevision.types import Pixels

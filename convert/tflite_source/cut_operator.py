@@ -30,5 +30,5 @@ def cut_operator(graph: SourceGraph) -> CutOperator | None:
         tuple(operator.outputs.index(tensor) for tensor in graph.outputs),
     )
     graph.remove([operator])
-    graph.set_outputs(operator.inputs[:2])
+    graph.set_ends(graph.inputs, operator.inputs[:2])
     return cut

@@ -10,9 +10,9 @@ import numpy as np
 from edgevision.errors import BadInput, BadModel
 from edgevision.preprocessing.image_input import image_input
 from edgevision.preprocessing.spec import Preprocessing
+from edgevision.tflite.flat_graph import Operator
 from edgevision.types import TensorSpec
 
-from ..quantization.correction.editable_model import Operator
 from ..source_model.float_model import fits_one_scale, input_convolution, of_bytes
 from .source_graph import SourceGraph
 
@@ -84,7 +84,7 @@ def _without_scaling(graph: SourceGraph, preprocessing: Preprocessing, axis: int
             return preprocessing
         preprocessing = after
         graph.replace(readers[0].outputs[0], graph.image)
-        graph.remove([op for op in graph.operators if op.table is readers[0].table])
+        graph.remove(readers)
 
 
 def _line(graph: SourceGraph, operator: Operator, axis: int) -> tuple[Array, Array] | None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from edgevision.errors import BadModel
 from edgevision.preprocessing.spec import Preprocessing
+from edgevision.tflite.editable_model import FlatModel
 
-from ..quantization.correction.editable_model import FlatModel
 from ..quantization.detection_operator import CutOperator
 from ..source_model.flatbuffer_model import FlatbufferModel
 from .cut_operator import cut_operator
@@ -37,5 +37,6 @@ def prepare(given: bytes, preprocessing: Preprocessing) -> Prepared:
     if cut is not None:
         given = FlatModel(given).with_outputs(graph.outputs)
     own = image_as_bytes(graph, preprocessing)
+    # TensorFlow's calibrator knows only the operators that occur, and refuses a model that lists others.
     graph.drop_unused()
     return Prepared(FlatbufferModel(graph.pack(), own, given, preprocessing), cut)

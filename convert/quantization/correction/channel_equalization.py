@@ -21,9 +21,8 @@ from .layer_pairs import Layer, Pair, rows
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from edgevision.tflite.editable_model import FlatModel
     from edgevision.types import Pixels
-
-    from .editable_model import FlatModel
 
     Array = npt.NDArray[Any]
 

@@ -16,10 +16,10 @@ from edgevision.model_file.card import ModelCard
 from edgevision.postprocessing.decoder import Decoder, open_decoder
 from edgevision.postprocessing.detection import DEFAULT_THRESHOLD
 from edgevision.tflite.detection_op import result_outputs
+from edgevision.tflite.editable_model import FlatModel
 from edgevision.tflite.outputs import OutputFacts
 
 from .distance import DETECTION, ClassificationJudge, Score
-from .editable_model import FlatModel
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -9,11 +9,11 @@ import numpy as np
 
 from edgevision.evaluation.detection.agreement import agree
 from edgevision.evaluation.detection.records import PredictedBoxes
+from edgevision.tflite.editable_model import FlatModel
 
 from ...keras_files.detector_cells import CellGrid
 from ...training.detector.predict import select
 from .distance import DETECTION, Score, sigmoid_distance
-from .editable_model import FlatModel
 from .kernel_runner import tap
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .editable_model import FlatModel
+from edgevision.tflite.editable_model import FlatModel
+
 from .kernel_runner import tap
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from edgevision.engines.interpreter import available_cpus
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .editable_model import FlatModel, Operator
+    from edgevision.tflite.editable_model import FlatModel
+    from edgevision.tflite.flat_graph import Operator
 
     Array = npt.NDArray[Any]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .editable_model import FlatModel, Operator
+from edgevision.tflite.editable_model import FlatModel
+from edgevision.tflite.flat_graph import Operator
 
 if TYPE_CHECKING:
     import numpy.typing as npt

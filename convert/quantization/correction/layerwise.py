@@ -14,9 +14,9 @@ from .layer_pairs import Layer, Pair
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from edgevision.tflite.editable_model import FlatModel
+    from edgevision.tflite.flat_graph import Operator
     from edgevision.types import Pixels
-
-    from .editable_model import FlatModel, Operator
 
     Array = npt.NDArray[Any]
     Held = dict[int, list[Array]]

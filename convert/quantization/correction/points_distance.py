@@ -11,10 +11,10 @@ from edgevision.evaluation.detection.agreement import agree
 from edgevision.evaluation.detection.points.matching import PLACE
 from edgevision.evaluation.detection.records import PredictedBoxes
 from edgevision.postprocessing.points import DEFAULT_THRESHOLD
+from edgevision.tflite.editable_model import FlatModel
 
 from ...training.detector.points.predict import point_boxes
 from .distance import POINTS, Score, answers, log_softmax
-from .editable_model import FlatModel
 from .kernel_runner import tap
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from .layer_pairs import LAYERS, Pair
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from edgevision.tflite.editable_model import FlatModel
+    from edgevision.tflite.flat_graph import Operator
     from edgevision.types import Pixels
-
-    from .editable_model import FlatModel, Operator
 
     Array = npt.NDArray[Any]
 

@@ -10,6 +10,7 @@ import pytest
 from float_tflites import HEIGHT, WIDTH, channels_first, classifier, noise, to_tflite
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from weights_behind import weights_behind
 
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
@@ -75,6 +76,13 @@ def test_half_precision_weights_become_float32() -> None:
     assert any(tensor.spec.dtype == "float16" for tensor in read_graph(flatbuffer).tensors)
     model = prepare(flatbuffer, preprocessing(mean=(0.0,), std=(255.0,)))
     assert "DEQUANTIZE" not in operators(model)
+    require_same(model)
+
+
+def test_weights_behind_the_flatbuffer_are_read() -> None:
+    flatbuffer = to_tflite(classifier())
+    model = prepare(weights_behind(flatbuffer), preprocessing(mean=(0.0,), std=(255.0,)))
+    assert model.flatbuffer == prepare(flatbuffer, preprocessing(mean=(0.0,), std=(255.0,))).flatbuffer
     require_same(model)
 
 

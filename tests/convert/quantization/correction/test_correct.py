@@ -17,7 +17,6 @@ from edgevision.convert.options import ActivationRange
 from edgevision.convert.quantization.correction import RepairResult, repair
 from edgevision.convert.quantization.correction.channel_equalization import equalize
 from edgevision.convert.quantization.correction.distance import ClassificationJudge, Score
-from edgevision.convert.quantization.correction.editable_model import FlatModel
 from edgevision.convert.quantization.correction.gptq_rounding import rounded, rounded_with_scales
 from edgevision.convert.quantization.correction.kernel_runner import tap
 from edgevision.convert.quantization.correction.layer_pairs import Pair, layer_names
@@ -30,6 +29,7 @@ from edgevision.convert.source_model.float_model import FloatModel
 from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadInput
 from edgevision.preprocessing.spec import Preprocessing
+from edgevision.tflite.editable_model import FlatModel
 from edgevision.tflite.graph import read_graph
 
 RULE = Preprocessing(SIZE, SIZE, mean=(127.5,), std=(127.5,))
