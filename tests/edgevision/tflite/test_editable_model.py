@@ -120,7 +120,7 @@ def test_input_that_is_not_a_mere_change_of_type_is_refused(change: Callable[[An
     flatbuffer = changed(change)
     assert inner_ends(FlatModel(TINY))[0] != [None]
     assert inner_ends(FlatModel(flatbuffer))[0] == [None]
-    with pytest.raises(BadModel, match="--mode int8-io: the input .* cannot become int8"):
+    with pytest.raises(BadModel, match=r"--mode int8-io: the input .* cannot become int8"):
         signed_ends(flatbuffer)
     with pytest.raises(BadModel, match="--io needs a model that computes in int8"):
         micro_model(flatbuffer, "int8")
