@@ -192,5 +192,5 @@ def _wheel(files: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name), data)  # its fixed date gives the same bytes each time
     return stream.getvalue()

@@ -19,7 +19,7 @@ from ..base.status import Status
 from . import known_files
 from .credentials import is_credential
 from .environment import environment_of, make_environment
-from .release_files import VENV, write_record
+from .release_files import VENV, IntactVenv, write_record
 
 PROOF = "edgevision.device.bundle.verify_model"
 SCRATCH, ASIDE = ".repair", ".venv.damaged"
@@ -37,7 +37,7 @@ def build(root: Path, bundle: Path, keys: Sequence[Path], manifest: Manifest, re
         make_environment(manifest, release, release, other, status)
         prove(release, status)
         known_files.keep(root, release, manifest)
-        _complete(release)
+        _complete(release, other)
     except BaseException:
         shutil.rmtree(release, ignore_errors=True)
         raise
@@ -96,9 +96,9 @@ def _renew_environment(manifest: Manifest, release: Path, unpacked: Path, status
     _remove(aside)
 
 
-def _complete(release: Path) -> None:
+def _complete(release: Path, shared: IntactVenv | None = None) -> None:
     os.sync()
-    write_record(release)
+    write_record(release, shared)
     os.sync()
 
 

@@ -15,27 +15,29 @@ from ..base.commands import run
 from ..base.errors import Refused
 from ..base.status import Status
 from .known_files import twin
-from .release_files import DONE, VENV, is_venv_intact
+from .release_files import DONE, VENV, IntactVenv, intact_venv
 
 log = logging.getLogger("edgevision.installer")
 MAX_SCRIPT = 2**20
 """Largest file in bytes that may hold the path of its environment."""
 
 
-def environment_of(manifest: Manifest, releases: Path) -> Path | None:
-    """Return an undamaged release with exactly the same libraries, to share its environment; None if there is none."""
+def environment_of(manifest: Manifest, releases: Path) -> IntactVenv | None:
+    """Return the undamaged environment of a release with exactly the same libraries, to share; None if there is none."""
     other = twin(releases, manifest)
-    return other if other is not None and (other / DONE).is_file() and is_venv_intact(other) else None
+    return intact_venv(other) if other is not None and (other / DONE).is_file() else None
 
 
-def make_environment(manifest: Manifest, release: Path, unpacked: Path, other: Path | None, status: Status) -> None:
+def make_environment(
+    manifest: Manifest, release: Path, unpacked: Path, other: IntactVenv | None, status: Status
+) -> None:
     """Fill the release's ``venv``. Needs no network. Raises Refused, OSError.
 
     ``unpacked``: folder that holds the wheels. ``other``: what ``environment_of`` returned.
     """
     if other is not None:
-        status.step("environment", f"the {len(manifest.wheels)} libraries of {other.name}")
-        _share(other, release)
+        status.step("environment", f"the {len(manifest.wheels)} libraries of {other.release.name}")
+        _share(other.release, release)
         return
     status.step("environment", f"installing {len(manifest.wheels)} libraries")
     _install(manifest, release, unpacked)

@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ..archive.manifest import WHEELS, Manifest
 from ..base import strict_json
@@ -27,9 +28,30 @@ MAX_RECORD = 32 * 2**20
 """Largest size of installed.json in bytes; a virtual environment has some ten thousand files."""
 
 
-def write_record(release: Path) -> None:
-    """Mark the release as complete. Raises OSError."""
-    files = dict(_found(release))
+class IntactVenv(NamedTuple):
+    """An undamaged virtual environment, each of whose files was just read."""
+
+    release: Path
+    states: Mapping[str, str]
+    """Name in the release -> permissions and SHA-256, or target of a link."""
+
+    def state(self, name: str, path: Path) -> str | None:
+        """Return the state of a file of another release if it is a hard link to the file with this name here, else None."""
+        known = self.states.get(name)
+        if known is None or known.startswith(LINK):
+            return None
+        try:
+            return known if os.path.samestat(path.lstat(), (self.release / name).lstat()) else None
+        except OSError:
+            return None
+
+
+def write_record(release: Path, shared: IntactVenv | None = None) -> None:
+    """Mark the release as complete. Raises OSError.
+
+    ``shared``: the environment whose files it links; they are not read again, which takes a small device a minute.
+    """
+    files = dict(_found(release, shared))
     value = {"schema": SCHEMA, "release": release.name, "files": files}
     place_text(release / DONE, json.dumps(value, indent=1) + "\n")
 
@@ -51,17 +73,19 @@ def damage(release: Path, manifest: Manifest) -> set[str]:
     """Return which parts of an installed release differ from the bundle or the record: names of files, and ``venv``."""
     recorded = _record(release)
     wanted = {name: entry.sha256 for name, entry in manifest.files.items() if not name.startswith(WHEELS)}
-    wrong = {name for name, digest in wanted.items() if _digest(release / name) != digest}
-    changed = {name for name, state in recorded.items() if _state(release / name) != state}
+    found = {name: _state(release / name) for name in {**wanted, **recorded}}
+    wrong = {name for name, digest in wanted.items() if _sha256(found[name]) != digest}
+    changed = {name for name, state in recorded.items() if found[name] != state}
     if any(name.startswith(IN_VENV) for name in changed) or not any(name.startswith(IN_VENV) for name in recorded):
         wrong.add(VENV)
     return wrong | changed & wanted.keys()
 
 
-def is_venv_intact(release: Path) -> bool:
-    """Return whether the virtual environment of a release is as it was installed."""
+def intact_venv(release: Path) -> IntactVenv | None:
+    """Return the virtual environment of a release if it is as it was installed, else None."""
     recorded = {name: state for name, state in _record(release).items() if name.startswith(IN_VENV)}
-    return bool(recorded) and all(_state(release / name) == state for name, state in recorded.items())
+    intact = bool(recorded) and all(_state(release / name) == state for name, state in recorded.items())
+    return IntactVenv(release, recorded) if intact else None
 
 
 def _record(release: Path) -> dict[str, str]:
@@ -73,15 +97,16 @@ def _record(release: Path) -> dict[str, str]:
         return {}
 
 
-def _found(release: Path) -> Iterator[tuple[str, str]]:
+def _found(release: Path, shared: IntactVenv | None) -> Iterator[tuple[str, str]]:
     """Yield path and state of all files, except the record, in a fixed order."""
     for folder, folders, names in os.walk(release):
         folders.sort()
         for name in sorted([*names, *(one for one in folders if Path(folder, one).is_symlink())]):
             path = Path(folder, name)
-            state = _state(path)
-            if path != release / DONE and state is not None:
-                yield path.relative_to(release).as_posix(), state
+            place = path.relative_to(release).as_posix()
+            state = (shared.state(place, path) if shared else None) or _state(path)
+            if place != DONE and state is not None:
+                yield place, state
 
 
 def _state(path: Path) -> str | None:
@@ -94,6 +119,11 @@ def _state(path: Path) -> str | None:
         return None
     digest = _digest(path)
     return None if digest is None else f"{mode:o}:{digest}"
+
+
+def _sha256(state: str | None) -> str | None:
+    """Return the SHA-256 in the state of a file; None for a link and for what is not there."""
+    return None if state is None or state.startswith(LINK) else state.partition(":")[2]
 
 
 def _digest(path: Path) -> str | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from edgevision.device.bundle import keys
 from edgevision.device.installer.archive import trusted_keys
 from edgevision.device.installer.base.errors import Refused
 from edgevision.device.installer.base.status import Status
-from edgevision.device.installer.release import newest
+from edgevision.device.installer.release import newest, release_files
 from edgevision.device.installer.release.install import Installed, InstallOptions, install
 from prepared_card import installable
 
@@ -221,3 +225,63 @@ def _content(release: Path) -> dict[str, bytes | str]:
         elif path.is_file():
             found[str(path.relative_to(release))] = oct(path.stat().st_mode).encode() + path.read_bytes()
     return found
+
+
+@pytest.fixture
+def digested(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """How often the content of each file, by its inode, was hashed."""
+    counts: Counter[int] = Counter()
+    genuine = hashlib.file_digest
+
+    def counted(stream: IO[bytes], name: str) -> object:
+        counts[os.fstat(stream.fileno()).st_ino] += 1
+        return genuine(stream, name)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(release_files.hashlib, "file_digest", counted)
+    return counts
+
+
+def _libraries(release: Path) -> list[Path]:
+    return [path for path in (release / "venv").rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def test_shared_libraries_are_hashed_once(bundle: Path, tmp_path: Path, digested: Counter[int]) -> None:
+    first = run(bundle, tmp_path / "root").folder
+    digested.clear()
+    second = run(installable(tmp_path / "second.tar.xz", model=b"another\n" * 500), tmp_path / "root").folder
+    shared = [path for path in _libraries(second) if path.stat().st_nlink > 1]
+    assert {digested[path.stat().st_ino] for path in shared} == {1}
+    files = json.loads((second / "installed.json").read_text())["files"]
+    release_files.write_record(second)
+    assert json.loads((second / "installed.json").read_text())["files"] == files
+    script = (second / "venv/pyvenv.cfg").relative_to(second).as_posix()
+    assert files[script] != json.loads((first / "installed.json").read_text())["files"][script]
+
+
+def test_damaged_libraries_are_not_shared(bundle: Path, tmp_path: Path) -> None:
+    first = run(bundle, tmp_path / "root").folder
+    _spoil_library(first)
+    second = run(installable(tmp_path / "second.tar.xz", model=b"another\n" * 500), tmp_path / "root").folder
+    assert not [path for path in _libraries(second) if path.stat().st_nlink > 1]
+    assert next((second / "venv/lib").glob("python*/site-packages/edgevision/__init__.py")).read_text() == ""
+
+
+def test_installed_files_are_hashed_once_when_they_are_compared(
+    bundle: Path, tmp_path: Path, digested: Counter[int]
+) -> None:
+    release = run(bundle, tmp_path / "root").folder
+    digested.clear()
+    run(bundle, tmp_path / "root")
+    assert digested[(release / "model.tflite").stat().st_ino] == 1
+    assert set(digested.values()) == {1}
+
+
+def test_link_with_the_right_digest_in_its_name_is_damage(bundle: Path, tmp_path: Path) -> None:
+    release = run(bundle, tmp_path / "root").folder
+    before = _content(release)
+    digest = hashlib.sha256((release / "model.tflite").read_bytes()).hexdigest()
+    (release / "model.tflite").unlink()
+    (release / "model.tflite").symlink_to(f"elsewhere:{digest}")
+    (release / "installed.json").write_bytes(b"")
+    run(bundle, tmp_path / "root")
+    assert _content(release) == before
