@@ -11,14 +11,12 @@ from edgevision.errors import BadModel
 from edgevision.log import Log
 
 from . import backend
-from .build_classifier import without_repair
-from .build_detector import finished
+from .build_classifier import ConvertedModel, without_repair
+from .build_detector import ConvertedDetector, finished
 from .comparison.accuracy_limit import AccuracyLimit, OtherMode, judge, judge_detector
 from .comparison.float_vs_converted import compare
 from .comparison.float_vs_converted_detector import compare_detectors
 from .images.calibration import CalibrationSet
-from .images.heldout import HeldOut
-from .images.heldout_boxes import HeldOutBoxes
 from .modes import Mode
 from .options import ConvertOptions
 from .progress import Stages
@@ -31,14 +29,10 @@ TRIED: tuple[Mode, ...] = ("dynamic", "float16")
 
 
 def classifier_limit(
-    limit: AccuracyLimit | None,
-    network: Network,
-    calibration: CalibrationSet,
-    heldout: HeldOut,
-    options: ConvertOptions,
-    stages: Stages,
+    made: ConvertedModel, network: Network, calibration: CalibrationSet, options: ConvertOptions, stages: Stages
 ) -> AccuracyLimit | None:
-    """Return the limit with the mode that keeps it, if it is exceeded. Raises EngineError."""
+    """Return the user's limit, and the mode that keeps it if it is exceeded; None without a limit. Raises EngineError."""
+    heldout = made.heldout
 
     def measured(plain: bytes, flatbuffer: bytes, mode: Mode) -> AccuracyLimit | None:
         with backend.quiet():
@@ -47,18 +41,15 @@ def classifier_limit(
             found = compare(network.model, float_model, converted, network.card, heldout, stages.step)
         return judge(found, calibration, options)
 
+    limit = judge(made.comparison, calibration, options)
     return _with_mode(limit, network, calibration, options, stages, measured)
 
 
 def detector_limit(
-    limit: AccuracyLimit | None,
-    network: Network,
-    calibration: CalibrationSet,
-    heldout: HeldOutBoxes,
-    options: ConvertOptions,
-    stages: Stages,
+    made: ConvertedDetector, network: Network, calibration: CalibrationSet, options: ConvertOptions, stages: Stages
 ) -> AccuracyLimit | None:
-    """Return the limit of a detector with the mode that keeps it, if it is exceeded. Raises EngineError."""
+    """Return the user's limit for a detector, as ``classifier_limit``. Raises EngineError."""
+    heldout = made.heldout
 
     def measured(plain: bytes, flatbuffer: bytes, mode: Mode) -> AccuracyLimit | None:
         both = finished(plain, network), finished(flatbuffer, network)
@@ -67,6 +58,7 @@ def detector_limit(
             found = compare_detectors(*both, network.card, heldout, split_file, stages.step)
         return judge_detector(found, calibration, options)
 
+    limit = judge_detector(made.comparison, calibration, options)
     return _with_mode(limit, network, calibration, options, stages, measured)
 
 

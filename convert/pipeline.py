@@ -16,35 +16,31 @@ from edgevision.files import atomic, run_folder
 from edgevision.inspection import compatibility
 from edgevision.model import open_model
 from edgevision.model_file import model_file
-from edgevision.model_file.card import ModelCard, SelfTest
-from edgevision.model_file.detector_selftest import DetectorSelfTest
+from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing.pixel_limit import set_max_pixels
 from edgevision.settings import validated
-from edgevision.tflite.graph import read_graph
 
 from . import backend
-from .build_classifier import ConvertedModel, held_out, make_classifier
-from .build_detector import held_out_boxes, make_detector, refuse_classifier_options
-from .comparison.accuracy_limit import judge, judge_detector
-from .conversion_notes import detector_notes, notes
+from .build_classifier import ConvertedModel
+from .build_detector import ConvertedDetector, refuse_classifier_options
 from .edgetpu.compilation import compile_into
 from .edgetpu.compiler import find_compiler
 from .images.calibration import CalibrationSet, choose, find_folder, set_aside
 from .keras_files.find_model import find_model
 from .keras_files.scan import scan
-from .mode_within_limit import classifier_limit, detector_limit
 from .modes import MODES
 from .options import ConvertOptions, check_mode
 from .progress import NoProgress, Progress, Stages
 from .quantization.drift_reference import drift_reference
 from .quantization.embedding_output import give_embedding
-from .quantization.verify import verify
-from .report.detector_record import DetectorConvertReport, detector_quantization_record
-from .report.html import detector_page, page, page_path, write_page
-from .report.html.page import Report
-from .report.record import ConvertReport, quantization_record
+from .quantization.make_detector_selftest import GeneratedDetectorSelfTest
+from .quantization.make_selftest import GeneratedSelfTest
+from .report.detector_record import DetectorConvertReport
+from .report.html import page_path, write_page
+from .report.record import ConvertReport
 from .source_model.model_name import GENERIC, model_name
 from .source_model.source_model import Network, open_network
+from .task_kinds import CLASSIFIER, DETECTOR, Images, Made, Report, TaskKind
 from .tflite_source.open_tflite import is_tflite, open_tflite, scan_tflite
 
 __all__ = ["ConvertOptions", "convert", "report_path"]
@@ -97,8 +93,13 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
         with stages.stage("load", "Loading the model"):
             open_source = open_tflite if from_tflite else open_network
             network = open_source(found, name, options.preprocessing, options.labels)
-        build = _detector if network.card.task in ("detection", "points") else _classifier
-        report = build(network, calibration, training, output, options, stages)
+        given = network, calibration, training, output, options, stages
+        report: ConvertReport | DetectorConvertReport
+        if network.card.task in ("detection", "points"):
+            refuse_classifier_options(options)
+            report = _converted(DETECTOR, *given)
+        else:
+            report = _converted(CLASSIFIER, *given)
         if run is not None:
             run.outputs += [path.name for path in (report.path, report.report_path, report.page_path) if path]
             failure = report.failure()
@@ -126,77 +127,27 @@ def _require_compiler(options: ConvertOptions) -> None:
         find_compiler()
 
 
-def _classifier(
+def _converted(
+    kind: TaskKind[Images, Made, Report],
     network: Network,
     calibration: CalibrationSet,
     training: TrainingImages,
     output: Path,
     options: ConvertOptions,
     stages: Stages,
-) -> ConvertReport:
-    """Make the model of a classifier, and write it and its reports."""
-    heldout = held_out(network, calibration, options, training)
-    made = make_classifier(network, calibration, heldout, options, stages)
-    limit = judge(made.comparison, calibration, options)
-    limit = classifier_limit(limit, network, calibration, heldout, options, stages)
+) -> Report:
+    """Make the model, and write it and its reports."""
+    heldout = kind.held_out(network, calibration, options, training)
+    made = kind.make(network, calibration, heldout, options, stages)
+    limit = kind.limit(made, network, calibration, options, stages)
     with stages.stage("write", "Writing the files"):
-        flatbuffer, card, extra = _contents(network, made, calibration, options)
+        card = _finished_card(network, kind.quantization(options.mode, calibration, made), made.selftest)
+        flatbuffer, card, extra = _contents(made, card, calibration, options)
         model_file.write(output, flatbuffer, card, extra)
-        _check_selftest(output)
-    written = model_file.read(output)
-    report = ConvertReport(
-        path=output,
-        report_path=report_path(output),
-        page_path=page_path(output),
-        mode=options.mode,
-        card=card,
-        source=network.scan,
-        parameters=network.parameters,
-        sha256=written.sha256,
-        file_bytes=written.file_bytes,
-        float_bytes=made.float_bytes,
-        normalization=network.inferred.preprocessing,
-        preprocessing_from=network.inferred.source,
-        labels_from=network.labels_from,
-        graph=verify(written.flatbuffer, card.preprocessing, options.mode),
-        compatibility=compatibility.judge(written),
-        calibration=calibration,
-        heldout=made.heldout,
-        comparison=made.comparison,
-        repair=made.repair,
-        selftest=made.selftest,
-        seconds=stages.finish(),
-        gate=limit,
-        notes=(*notes(calibration, made, options), *network.remarks),
-    )
-    return _finished(report, page, options, stages)
-
-
-def _detector(
-    network: Network,
-    calibration: CalibrationSet,
-    training: TrainingImages,
-    output: Path,
-    options: ConvertOptions,
-    stages: Stages,
-) -> DetectorConvertReport:
-    """Make the model of a detector, and write it and its reports."""
-    refuse_classifier_options(options)
-    heldout = held_out_boxes(network, calibration, options, training)
-    made = make_detector(network, calibration, heldout, options, stages)
-    limit = judge_detector(made.comparison, calibration, options)
-    limit = detector_limit(limit, network, calibration, heldout, options, stages)
-    with stages.stage("write", "Writing the files"):
-        quantization = detector_quantization_record(
-            options.mode, calibration, made.heldout, made.comparison, made.repair
-        )
-        card = _finished_card(network, quantization, made.selftest.test if made.selftest else None)
-        card = card.with_(drift=drift_reference(made.flatbuffer, card, calibration))
-        model_file.write(output, made.flatbuffer, card, made.selftest.files if made.selftest else {})
         if made.selftest is not None:
             _check_selftest(output)
     written = model_file.read(output)
-    report = DetectorConvertReport(
+    report = kind.report(
         path=output,
         report_path=report_path(output),
         page_path=page_path(output),
@@ -210,7 +161,7 @@ def _detector(
         normalization=network.inferred.preprocessing,
         preprocessing_from=network.inferred.source,
         labels_from=network.labels_from,
-        graph=read_graph(written.flatbuffer),
+        graph=kind.graph(written.flatbuffer, card.preprocessing, options.mode),
         compatibility=compatibility.judge(written),
         calibration=calibration,
         heldout=made.heldout,
@@ -219,9 +170,9 @@ def _detector(
         selftest=made.selftest,
         seconds=stages.finish(),
         gate=limit,
-        notes=(*detector_notes(calibration, made, options), *network.remarks),
+        notes=(*kind.notes(calibration, made, options), *network.remarks),
     )
-    return _finished(report, detector_page, options, stages)
+    return _finished(report, kind.page, options, stages)
 
 
 def _finished(report: Report, page: Callable[[Report], str], options: ConvertOptions, stages: Stages) -> Report:
@@ -238,12 +189,10 @@ def _finished(report: Report, page: Callable[[Report], str], options: ConvertOpt
 
 
 def _contents(
-    network: Network, made: ConvertedModel, calibration: CalibrationSet, options: ConvertOptions
+    made: ConvertedModel | ConvertedDetector, card: ModelCard, calibration: CalibrationSet, options: ConvertOptions
 ) -> tuple[bytes, ModelCard, dict[str, bytes]]:
     """Return the flatbuffer, its model card, and the other entries of the file."""
-    quantization = quantization_record(options.mode, calibration, made.heldout, made.comparison, made.repair)
-    card = _finished_card(network, quantization, made.selftest.test)
-    flatbuffer, files = made.flatbuffer, made.selftest.files
+    flatbuffer, files = made.flatbuffer, made.selftest.files if made.selftest else {}
     if options.with_embedding:
         flatbuffer, card, vectors = give_embedding(flatbuffer, card, calibration)
         files = {**files, **vectors}
@@ -251,11 +200,11 @@ def _contents(
 
 
 def _finished_card(
-    network: Network, quantization: dict[str, Any], test: SelfTest | DetectorSelfTest | None
+    network: Network, quantization: dict[str, Any], made: GeneratedSelfTest | GeneratedDetectorSelfTest | None
 ) -> ModelCard:
     return network.card.with_(
         source_sha256=network.scan.sha256(),
-        selftest=test,
+        selftest=made.test if made else None,
         quantization=quantization,
         versions=run_folder.versions(),
         created=run_folder.utc_now(),

@@ -10,11 +10,11 @@ from edgevision.evaluation.detection.measures import DetectorMeasures
 from edgevision.evaluation.detection.object_measures import ObjectMeasures
 from edgevision.evaluation.detection.points.measures import PointMeasures
 
+from ..build_detector import ConvertedDetector
 from ..comparison.float_vs_converted_detector import DetectorFidelity
 from ..images.calibration import CalibrationSet
 from ..images.heldout_boxes import HeldOutBoxes
 from ..modes import Mode
-from ..quantization.correction import RepairResult
 from ..quantization.make_detector_selftest import GeneratedDetectorSelfTest
 from .shared_record import ConversionRecord, figures, range_method, skipped_json
 
@@ -74,14 +74,9 @@ class DetectorConvertReport(ConversionRecord):
         }
 
 
-def detector_quantization_record(
-    mode: Mode,
-    calibration: CalibrationSet,
-    heldout: HeldOutBoxes,
-    result: DetectorFidelity,
-    repair: RepairResult | None,
-) -> dict[str, Any]:
+def detector_quantization_record(mode: Mode, calibration: CalibrationSet, made: ConvertedDetector) -> dict[str, Any]:
     """Return the record of the conversion for the model card; it contains no paths of this machine."""
+    heldout, result, repair = made.heldout, made.comparison, made.repair
     done = result.evaluation
     return {
         "mode": mode,

@@ -7,11 +7,11 @@ from typing import Any
 
 from edgevision.evaluation.intervals import Difference, Proportion
 
+from ..build_classifier import ConvertedModel
 from ..comparison.float_vs_converted import FidelityComparison, TrainedOnComparison
 from ..images.calibration import CalibrationSet
 from ..images.heldout import HeldOut
 from ..modes import Mode
-from ..quantization.correction import RepairResult
 from ..quantization.make_selftest import GeneratedSelfTest
 from .shared_record import ConversionRecord, figures, range_method, skipped_json
 
@@ -78,10 +78,9 @@ class ConvertReport(ConversionRecord):
         }
 
 
-def quantization_record(
-    mode: Mode, calibration: CalibrationSet, heldout: HeldOut, result: FidelityComparison, repair: RepairResult | None
-) -> dict[str, Any]:
+def quantization_record(mode: Mode, calibration: CalibrationSet, made: ConvertedModel) -> dict[str, Any]:
     """Return the record of the conversion for the model card; it contains no paths of this machine."""
+    heldout, result, repair = made.heldout, made.comparison, made.repair
     return {
         "mode": mode,
         "range_method": range_method(mode, repair),
