@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edgevision.errors import BadModel, UsageError
@@ -14,6 +15,7 @@ from edgevision.model_file.card import ModelCard
 from edgevision.model_file.derived_card import derive
 from edgevision.model_file.detector import detector_classes
 from edgevision.model_file.model_file import ModelFile
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.graph import Graph, read_graph
 from edgevision.tflite.schema import IDENTIFIER
 
@@ -22,6 +24,7 @@ from ..keras_files.scan import Scan
 from ..source_model.infer_preprocessing import InferredPreprocessing
 from ..source_model.preprocessing_options import PreprocessingOptions
 from ..source_model.source_model import Network, portable
+from .prepare import Prepared
 from .refusals import refuse_quantized
 from .trial import prepare_safely
 
@@ -50,7 +53,13 @@ def scan_tflite(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> S
     return Scan(path, "tflite", None, file.file_bytes, {}, None, file.card if file.card_problem is None else None)
 
 
-def open_tflite(found: Scan, name: str, preprocessing: PreprocessingOptions, labels_path: Path | None) -> Network:
+def open_tflite(
+    found: Scan,
+    name: str,
+    preprocessing: PreprocessingOptions,
+    labels_path: Path | None,
+    prepare: Callable[[ModelFile, Preprocessing], Prepared] = prepare_safely,
+) -> Network:
     """Prepare a scanned .tflite; ``preprocessing`` and ``labels_path`` take precedence over what it says.
 
     Raises BadModel, BadInput, UsageError.
@@ -62,7 +71,7 @@ def open_tflite(found: Scan, name: str, preprocessing: PreprocessingOptions, lab
         raise BadModel(
             f"{found.path} is a model for {card.task}; only float classifiers and detectors can be converted from a .tflite so far"
         )
-    model, cut = prepare_safely(file, card.preprocessing)
+    model, cut = prepare(file, card.preprocessing)
     inferred = InferredPreprocessing(card.preprocessing, _origin(file, preprocessing))
     labels_from = labels_path.name if labels_path else "the model file" if card.labels else "none; classes are numbered"
     log.info("task: %s, output activation %s", card.task, card.activation)

@@ -29,8 +29,8 @@ class GraphTensor:
 
     @property
     def elements(self) -> int:
-        """Number of values in the tensor."""
-        return prod(self.spec.shape)
+        """Number of values in the tensor; a dimension that is not fixed counts as one."""
+        return prod(side if side >= 0 else 1 for side in self.spec.shape)
 
 
 @dataclass(frozen=True, slots=True)

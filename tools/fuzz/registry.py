@@ -47,6 +47,7 @@ TARGETS = (
     Target("tflite", "a .tflite: flatbuffer, graph, metadata, archive", "tflite:read_tflite"),
     Target("card", "the model card in a .tflite, up to a prediction", "tflite:read_card", json=True),
     Target("metadata", "standard metadata in a .tflite, up to a prediction", "tflite:read_metadata"),
+    Target("float-tflite", "a float .tflite to convert, without its trial", "tflite_source:read_source"),
     Target("keras-json", "the architecture in a .keras", "keras:read_config", json=True),
     Target("keras", "a .keras archive", "keras:read_archive", max_seconds=HDF5_S),
     Target("h5", "a Keras .h5", "keras:read_h5", max_seconds=HDF5_S),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import runpy
 import tarfile
 import tomllib
 import zipfile
@@ -25,6 +26,8 @@ from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
 from edgevision.model_file.detector_selftest import DetectorCase, DetectorSelfTest, ExpectedObject
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite import associated_files
+from edgevision.tflite.editable_model import FlatModel
+from edgevision.tflite.object_api import schema
 from edgevision.tflite.tables import metadata_bytes, open_flatbuffer
 from edgevision.types import Task
 
@@ -108,6 +111,7 @@ def main() -> None:
 def seeds() -> Iterator[tuple[str, str, bytes]]:
     """Yield target, name and content of every seed."""
     yield from _models()
+    yield from _float_models()
     yield from _keras()
     yield from _images()
     for target, name in (("run-toml", "run.toml"), ("device-toml", "device.toml"), ("train-toml", "config.toml")):
@@ -156,6 +160,46 @@ def _models() -> Iterator[tuple[str, str, bytes]]:
         "rule.json",
         json.dumps(old | {"schema": "edgevision.card/1", "rule": old.pop("preprocessing")}).encode(),
     )
+
+
+def _float_models() -> Iterator[tuple[str, str, bytes]]:
+    """Yield the small graphs without the operator that makes their uint8 input float."""
+    detector = _float_model("detector.tflite")
+    yield "float-tflite", "detector.tflite", detector
+    yield "float-tflite", "segmenter.tflite", _float_model("segmenter_scores.tflite")
+    yield "float-tflite", "yolo.tflite", (DATA / "yolo.tflite").read_bytes()
+    yield "float-tflite", "quantized.tflite", (DATA / "tiny.tflite").read_bytes()
+    classifier = _float_classifier()
+    yield "float-tflite", "classifier.tflite", classifier
+    for name, flatbuffer, task in (("classifier", classifier, "classification"), ("detector", detector, "detection")):
+        card = _card(task, TASKS[task][1]).with_(selftest=None)
+        yield "float-tflite", f"{name}-card.tflite", model_file.build(flatbuffer, card)
+
+
+def _float_model(name: str) -> bytes:
+    model = FlatModel((DATA / name).read_bytes())
+    (first,) = model.readers(model.inputs[0])
+    model.set_ends(first.outputs, model.outputs)
+    model.remove([first])
+    model.drop_unused()
+    return model.pack()
+
+
+def _float_classifier() -> bytes:
+    """Return a classifier of the mean color that scales its input itself."""
+    graph = runpy.run_path(str(DATA / "make_small_graphs.py"))["Graph"]()
+    image, scaled = (graph.tensor(name, (1, 16, 16, 3), "float32") for name in ("image", "scaled"))
+    mean, made, scores = (graph.tensor(name, (1, 3), "float32") for name in ("mean", "dense", "scores"))
+    factor = graph.tensor("factor", (), "float32", content=np.array(1 / 255, np.float32))
+    axes = graph.tensor("axes", (2,), "int32", content=np.array([1, 2]))
+    weights = graph.tensor("weights", (3, 3), "float32", content=np.eye(3))
+    softmax = schema().SoftmaxOptionsT()
+    softmax.beta = 1.0
+    graph.operator("MUL", [image, factor], [scaled], schema().MulOptionsT())
+    graph.operator("MEAN", [scaled, axes], [mean], schema().ReducerOptionsT())
+    graph.operator("FULLY_CONNECTED", [mean, weights], [made], schema().FullyConnectedOptionsT())
+    graph.operator("SOFTMAX", [made], [scores], softmax)
+    return bytes(graph.build([image], [scores]))
 
 
 def _card(task: Task, activation: str) -> ModelCard:
