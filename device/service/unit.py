@@ -90,8 +90,7 @@ def _unit(plan: UnitPlan) -> list[str]:
     # Not After=network-online.target: a camera needs no network, and a device may never have one.
     return [
         f"Description={plan.loop.service}: recognize what a camera sees",
-        f"ConditionPathExists={plan.config}",
-        "# No limit on restarts: nobody is there to start it again.",
+        "# No limit on restarts, and no condition on the files: a skipped start is not repeated, and nobody is there to do it.",
         "StartLimitIntervalSec=0",
     ]
 

@@ -1,6 +1,7 @@
 """Calls of the unit around each start of the service: a release that does not start is taken back, by the device alone.
 
-    ExecStartPre   before_start: count the attempt; after too many, or after a power cut during a trial, go back
+    ExecStartPre   before_start: count the attempt, unless the releases are unreachable; after too many, or after a power
+                   cut during a trial, go back
     ExecStartPost  ready: the service sent READY=1, so the count starts again
     ExecStopPost   ended: a start that failed only because there was no camera does not count
 
@@ -21,7 +22,7 @@ from ..base.loop import UNNAMED, Loop
 from . import state as states
 from .health import read_health
 from .state import MAX_ATTEMPTS, ReleaseState
-from .switch import boot_id, change
+from .switch import boot_id, change, release_folder
 
 log = logging.getLogger("edgevision.installer")
 Systemctl = Callable[[Sequence[str]], str]
@@ -30,8 +31,11 @@ Systemctl = Callable[[Sequence[str]], str]
 def before_start(root: Path, systemctl: Systemctl | None = None, loop: Loop = UNNAMED) -> str:
     """Count a start and decide which release starts; return what was decided, or nothing. Raises Refused, OSError."""
     systemctl = systemctl or _systemctl
-    if states.load(inside(root, loop.home)).current is None:
+    known = states.load(inside(root, loop.home))
+    if known.current is None:
         return ""
+    if not _are_there(root, known):
+        return f"the release {known.current} is not there; this start does not count, and systemd repeats it"
     done = change(root, _decided, loop)
     if done.after.state == "stopped":
         systemctl(("--no-block", "stop", loop.unit))
@@ -59,6 +63,12 @@ def ended(root: Path, environment: Mapping[str, str], runtime: Path, loop: Loop 
     blameless = asked or (health is not None and health.waiting_for is not None)
     if blameless and states.load(inside(root, loop.home)).attempts:
         change(root, lambda state: replace(state, attempts=max(0, state.attempts - 1)), loop)
+
+
+def _are_there(root: Path, state: ReleaseState) -> bool:
+    """Return whether there is a folder to start from; without one, the drive that holds the releases is not mounted yet."""
+    names = [name for name in (state.current, state.previous) if name is not None]
+    return any(release_folder(root, name).is_dir() for name in names)
 
 
 def _decided(state: ReleaseState) -> ReleaseState:

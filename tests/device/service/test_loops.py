@@ -70,7 +70,6 @@ def test_named_loop_has_files_state_and_health_of_its_own(root: Path, install: I
     folder = root / "etc/edgevision/loops/door"
     assert config_file.read(folder / "run.toml")["camera"] == "1"
     assert (folder / "model.tflite").read_bytes() == default_model.path().read_bytes()
-    assert setting(text, "ConditionPathExists") == ["/etc/edgevision/loops/door/run.toml"]
     assert "--config /etc/edgevision/loops/door/run.toml " in setting(text, "ExecStart")[0]
     for name in ("User", "StateDirectory", "RuntimeDirectory", "SyslogIdentifier"):
         assert setting(text, name) == ["edgevision-door"]

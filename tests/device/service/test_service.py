@@ -106,6 +106,22 @@ def test_restart_backoff_requires_newer_systemd() -> None:
     assert setting(old, "Restart") == setting(new, "Restart") == ["on-failure"]
 
 
+@pytest.mark.parametrize("plan", PLANS)
+def test_start_without_its_files_fails_and_is_repeated(plan: UnitPlan) -> None:
+    text = unit_text(plan)
+    assert not re.search("(?m)^(Condition|Assert|ExecCondition|RequiresMountsFor|Requires|BindsTo)", text), (
+        "systemd skips such a start without a failure, and does not try again"
+    )
+    assert setting(text, "Restart") == ["on-failure"] and setting(text, "StartLimitIntervalSec") == ["0"]
+
+
+def test_loop_without_its_configuration_ends_in_an_error_that_may_pass(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edgevision", "run", "--config", str(tmp_path / "not mounted" / "run.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("edgevision: error: config file not found")
+    assert str(done.returncode) not in [*setting(unit_text(PLANS[0]), "RestartPreventExitStatus"), "0"]
+
+
 def test_network_is_denied_unless_needed() -> None:
     assert setting(unit_text(PLANS[0]), "IPAddressDeny") == ["any"]
     assert setting(unit_text(PLANS[1]), "IPAddressDeny") == []

@@ -1,4 +1,4 @@
-"""Tests of ``edgevision service`` under a real systemd: started, killed, hung, out of memory, stopped, unable to start."""
+"""Tests of ``edgevision service`` under a real systemd: started, killed, hung, out of memory, stopped, cut off from its files."""
 
 from __future__ import annotations
 
@@ -100,6 +100,19 @@ def test_invalid_configuration_is_reported(service: Service) -> None:
     assert not service.status()["active"]
     assert "unknown option 'color'" in service.try_run(f"{service.edgevision} status").stdout
     service.run("cp /run/kept.toml /etc/edgevision/run.toml && systemctl stop edgevision")
+
+
+def test_service_comes_back_when_its_folder_does(service: Service) -> None:
+    service.run("systemctl restart edgevision", timeout_s=1000)
+    service.run("mv /etc/edgevision /etc/elsewhere")
+    assert service.try_run("systemctl restart edgevision", timeout_s=1000).returncode != 0
+    assert service.show("ActiveState") == ["activating"], "systemd tries again"
+    before = int(service.show("NRestarts")[0])
+    until("several failed starts", lambda: int(service.show("NRestarts")[0]) > before + 2)
+    assert "config file not found: /etc/edgevision/run.toml" in service.journal()
+    service.run("mv /etc/elsewhere /etc/edgevision")
+    until("a start by itself", service.is_up)
+    service.run("systemctl stop edgevision")
 
 
 def test_camera_password_reaches_only_the_service(service: Service) -> None:

@@ -294,6 +294,28 @@ def starts(root: Path, times: int) -> list[str]:
     return commands
 
 
+def test_starts_without_the_folder_of_the_releases_do_not_count(bundles: tuple[Path, Path, Path], root: Path) -> None:
+    install(bundles[0], root)
+    install(bundles[1], root)
+    releases = root / "opt/edgevision/releases"
+    before = known(root)
+    releases.rename(root / "not mounted")
+    assert starts(root, 3 * MAX_ATTEMPTS) == [] and known(root) == before
+    assert guard.before_start(root, lambda _: "").startswith(f"the release {before.current} is not there; ")
+    (root / "not mounted").rename(releases)
+    assert starts(root, 1) == [] and known(root).attempts == before.attempts + 1
+
+
+def test_release_that_is_gone_is_replaced_by_the_last_good_one(bundles: tuple[Path, Path, Path], root: Path) -> None:
+    old, new = install(bundles[0], root), install(bundles[1], root)
+    shutil.rmtree(root / "opt/edgevision/releases" / new)
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(Refused, match=f"the release {new} is not complete"):
+            starts(root, 1)
+    assert starts(root, 1)[0] == "daemon-reload"
+    assert linked(root) == known(root).current == old
+
+
 def test_release_that_never_starts_is_replaced_by_the_last_good_one(
     bundles: tuple[Path, Path, Path], root: Path
 ) -> None:
