@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from edgevision.convert import backend
 from edgevision.convert.training.config.settings import TrainSettings
-from edgevision.convert.training.fit.plan import DEFAULT_TIME_S
 from edgevision.convert.training.input.batches import real_values
 from edgevision.convert.training.monitor.observer import TrainingObserver
 from edgevision.convert.training.network.backbones import BackboneSpec
@@ -46,8 +45,9 @@ RECIPES = {
     "default": Recipe("`edgevision train`"),
     "tuned": Recipe("all blocks", {"head_method": "gradient"}),
     "linear": Recipe("linear head, cross-validated", {"head_method": "linear"}),
-    "frozen": Recipe("head only, by gradient descent", {"quality": "fast"}),
+    "frozen": Recipe("head only, by gradient descent", {"quality": "fast", "head_method": "gradient"}),
     "best": Recipe("`--quality best`", {"quality": "best"}),
+    "searched": Recipe("all blocks, the best of up to twelve settings", {"quality": "best", "head_method": "gradient"}),
     "former": Recipe(
         "top blocks on features computed once",
         {"features": "once", "epochs": 15, "learning_rate": 2e-4, "augment": "light"},
@@ -69,9 +69,7 @@ def train_with(
     settings = TrainSettings(**{**network, **recipe.settings}, seed=seed)
     if recipe.tutorial:
         return _tutorial(photos, decide(settings, TrainingObserver()), seed)
-    # --time selects fine-tuning, also for few photos, so that it is given only where it differs from the default
-    own_limit = settings.epochs is not None or (seconds == DEFAULT_TIME_S and settings.quality != "best")
-    limited = settings if own_limit else replace(settings, time_s=seconds)
+    limited = settings if settings.epochs is not None else replace(settings, time_s=seconds)
     result = train(TrainRequest(photos, limited, scratch / "runs"), TrainingObserver(), clock)
     assert isinstance(result, TrainResult) and isinstance(
         result.evaluation, Evaluation

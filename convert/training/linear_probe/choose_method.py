@@ -11,6 +11,7 @@ from edgevision.errors import BadInput
 
 from ..config.settings import TrainSettings
 from ..fit.early_stopping import MIN_VALIDATION_IMAGES
+from ..fit.plan import BEST
 from ..network.backbones import CNN
 from ..network.initial_weights import NONE, STARTER
 
@@ -19,7 +20,7 @@ FEW_PER_CLASS = 20
 """Mean number of photos per class up to which ``auto`` takes the linear head (docs/research/few-photos.md)."""
 LEARN_FROM_ALL = (1.0, 0.0, 0.0)
 """Shares of train, val and test with a linear head: cross-validation needs no photos of its own."""
-_OF_GRADIENT = ("time_s", "head_epochs", "epochs", "fine_tune_blocks", "learning_rate", "layer_decay", "augment_copies")
+_OF_GRADIENT = ("head_epochs", "epochs", "fine_tune_blocks", "learning_rate", "layer_decay", "augment_copies")
 
 
 def choose_method(settings: TrainSettings, dataset: Dataset, note: Callable[[str], None]) -> str:
@@ -37,13 +38,16 @@ def choose_method(settings: TrainSettings, dataset: Dataset, note: Callable[[str
         raise BadInput("--head-method linear makes a new head, but --from continues one; leave out one of them")
     if settings.head_method != AUTO:
         return settings.head_method
-    named = settings.quality != "good" or settings.features != AUTO or settings.teacher not in (AUTO, "none")
+    # --time and --quality only limit the work: fine-tuning so few photos for longer does not make them enough.
+    named = settings.features != AUTO or settings.teacher not in (AUTO, "none")
     asked = named or settings.from_run is not None or any(getattr(settings, name) is not None for name in _OF_GRADIENT)
     reason = None if random or asked else too_few(dataset, settings.weights)
     if reason is None:
         return GRADIENT
+    compared = ", so no settings are compared" if settings.quality == BEST else ""
     note(
-        f"linear head on the frozen network, cross-validated: {reason}; to train all blocks anyway, pass --head-method gradient"
+        f"linear head on the frozen network, cross-validated{compared}: {reason}; "
+        "to train all blocks anyway, pass --head-method gradient"
     )
     return LINEAR
 

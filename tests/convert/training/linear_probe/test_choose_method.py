@@ -66,6 +66,14 @@ def test_held_out_photos_do_not_count() -> None:
     assert "10 validation images" in str(too_few(photos(50, test=1000), "starter"))
 
 
+@pytest.mark.parametrize("change", [{"quality": "best"}, {"quality": "fast"}, {"time_s": 3600.0}])
+def test_more_time_does_not_mean_gradient(change: dict[str, Any]) -> None:
+    said: list[str] = []
+    assert choose_method(replace(STARTER, **change), photos(199), said.append) == LINEAR
+    assert ("no settings are compared" in said[0]) == (change.get("quality") == "best")
+    assert choose_method(replace(STARTER, **change), photos(200), pytest.fail) == GRADIENT
+
+
 @pytest.mark.parametrize(
     "change",
     [
