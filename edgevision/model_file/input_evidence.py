@@ -6,8 +6,8 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..preprocessing.natural import natural_normalization
-from ..tflite.schema import Buffer, Model, SubGraph, Tensor
-from ..tflite.tables import main_graph, open_flatbuffer
+from ..tflite.schema import Model, SubGraph, Tensor
+from ..tflite.tables import buffer_data, main_graph, open_flatbuffer
 
 if TYPE_CHECKING:
     from ..tflite.graph import Graph, GraphOperator
@@ -75,5 +75,5 @@ def _constant(flatbuffer: bytes, tensor: int, spec: TensorSpec) -> float | None:
         return None
     model = open_flatbuffer(flatbuffer)
     buffer = main_graph(model).element(SubGraph.TENSORS, tensor).integer(Tensor.BUFFER, "I")
-    data = bytes(model.element(Model.BUFFERS, buffer).raw(Buffer.DATA))
+    data = bytes(buffer_data(model.element(Model.BUFFERS, buffer)))
     return float(struct.unpack("<f", data)[0]) if len(data) == 4 else None

@@ -16,8 +16,8 @@ from ..records import record
 from ..tflite import associated_files
 from ..tflite.flatbuffer import Table
 from ..tflite.graph_check import check_graph
-from ..tflite.schema import IDENTIFIER, Buffer, Model
-from ..tflite.tables import io_specs, metadata_bytes, open_flatbuffer
+from ..tflite.schema import IDENTIFIER, Model
+from ..tflite.tables import buffer_data, io_specs, metadata_bytes, open_flatbuffer
 from ..types import TensorSpec
 from .card import ENTRY, LABELS, ModelCard
 
@@ -229,7 +229,7 @@ def _card(files: Mapping[str, bytes], digest: str) -> tuple[ModelCard | None, st
 def _refuse_cut_off(model: Table, standard: bytes | None, files: Mapping[str, bytes]) -> None:
     """Raise BadModel for a truncated file; only needed without a card, which has a digest of the content."""
     for buffer in model.tables(Model.BUFFERS):
-        buffer.raw(Buffer.DATA)
+        buffer_data(buffer)
     if standard is None or files:
         return
     from ..tflite.metadata import parse

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import BadModel
-from .schema import Buffer, Model, Operator, SubGraph, Tensor
+from .schema import Model, Operator, SubGraph, Tensor
+from .tables import buffer_data
 
 if TYPE_CHECKING:
     from .flatbuffer import Table
@@ -87,7 +88,7 @@ class Part:
 
 def read_parts(model: Table, names: Sequence[str]) -> list[Part]:
     """Return all subgraphs. Raises BadModel if one runs itself, or one that does not exist, or nests too deeply."""
-    buffers = [buffer.raw(Buffer.DATA) for buffer in model.tables(Model.BUFFERS)]
+    buffers = [buffer_data(buffer) for buffer in model.tables(Model.BUFFERS)]
     parts = [_part(graph, names, buffers) for graph in model.tables(Model.SUBGRAPHS)]
     _check_calls([{number for step in part.steps for number in step.called} for part in parts])
     for part in parts:

@@ -119,6 +119,12 @@ class Table:
         """Return a vector of bytes without copying it, empty if it is absent."""
         return self._vector(number, 1)[1]
 
+    def elsewhere(self, start: int, size: int) -> memoryview:
+        """Return bytes that are given by their position in the file, without copying them. Raises BadModel outside of it."""
+        if start + size > self._source.size:
+            raise self._source.damaged(self._at)
+        return self._source.data[start : start + size]
+
     def count(self, number: int, width: int = 4) -> int:
         """Return the number of elements of a vector; ``width`` of each in bytes."""
         return self._vector(number, width)[0]

@@ -10,8 +10,8 @@ from typing import Any
 from ..errors import BadModel
 from ..types import TensorSpec
 from .flatbuffer import Table
-from .schema import OPERATORS, TYPE_BITS, Buffer, Model, Operator, OperatorCode, Quantization, SubGraph, Tensor
-from .tables import MAX_NAME, main_graph, open_flatbuffer, tensor_spec
+from .schema import OPERATORS, TYPE_BITS, Model, Operator, OperatorCode, Quantization, SubGraph, Tensor
+from .tables import MAX_NAME, buffer_data, main_graph, open_flatbuffer, tensor_spec
 
 INT8_TYPES = frozenset({"int8", "int32"})
 """Types of an all-int8 model; int32 holds biases and shapes."""
@@ -100,7 +100,7 @@ def read_graph(flatbuffer: bytes) -> Graph:
     """Return the main graph of a model, without its other subgraphs. Raises BadModel."""
     model = open_flatbuffer(flatbuffer)
     codes = [_code(c) for c in model.tables(Model.OPERATOR_CODES)]
-    sizes = [b.count(Buffer.DATA, 1) for b in model.tables(Model.BUFFERS)]
+    sizes = [len(buffer_data(b)) for b in model.tables(Model.BUFFERS)]
     graph = main_graph(model)
     tensors = tuple(_tensor(t, sizes) for t in graph.tables(SubGraph.TENSORS))
     operators = tuple(_operator(o, codes, len(tensors)) for o in graph.tables(SubGraph.OPERATORS))

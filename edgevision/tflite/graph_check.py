@@ -9,8 +9,8 @@ from math import inf
 
 from ..errors import BadModel
 from .flatbuffer import Table
-from .schema import OPERATORS, TYPE_BITS, TYPES, Buffer, Model, OperatorCode, Quantization, SubGraph, Tensor
-from .tables import main_graph, main_index
+from .schema import OPERATORS, TYPE_BITS, TYPES, Model, OperatorCode, Quantization, SubGraph, Tensor
+from .tables import buffer_data, main_graph, main_index
 
 MAX_TENSOR_BYTES = 2**30
 """Largest size of one computed tensor. An image network needs far less: 1280x1280 with 64 float channels is 0.4 GB."""
@@ -27,7 +27,7 @@ CONTROL_FLOW = frozenset("IF WHILE CALL_ONCE CALL STABLEHLO_WHILE STABLEHLO_CASE
 def check_graph(model: Table) -> None:
     """Raise BadModel for a graph that no converter makes and that a runtime may not survive."""
     subgraphs = model.tables(Model.SUBGRAPHS)
-    constants = [buffer.count(Buffer.DATA, 1) > 0 for buffer in model.tables(Model.BUFFERS)]
+    constants = [len(buffer_data(buffer)) > 0 for buffer in model.tables(Model.BUFFERS)]
     total = 0
     for graph in subgraphs:
         tensors = graph.tables(SubGraph.TENSORS)

@@ -85,10 +85,11 @@ class OperatorCode:
 
 
 class Buffer:
-    """Fields of a buffer; files over 2 GB store its data after the flatbuffer, at an offset."""
+    """Fields of a buffer; files over 2 GB, and LiteRT's since 2026, store its data after the flatbuffer, at an offset."""
 
     DATA = 0
     OFFSET = 1
+    SIZE = 2
 
 
 class MetadataEntry:

@@ -79,6 +79,12 @@ def tensor_spec(table: Table) -> TensorSpec:
     )
 
 
+def buffer_data(buffer: Table) -> memoryview:
+    """Return the content of a buffer, in it or behind the flatbuffer. Raises BadModel."""
+    start = buffer.integer(Buffer.OFFSET, "Q")
+    return buffer.raw(Buffer.DATA) if start <= 1 else buffer.elsewhere(start, buffer.integer(Buffer.SIZE, "Q"))
+
+
 def metadata_index(model: Table) -> int | None:
     """Return the number of the buffer that holds the standard metadata, None if there is none."""
     for entry in model.tables(Model.METADATA):
@@ -90,7 +96,7 @@ def metadata_index(model: Table) -> int | None:
 def metadata_bytes(model: Table) -> bytes | None:
     """Return the standard metadata as a separate flatbuffer, None if there is none. Raises BadModel."""
     index = metadata_index(model)
-    return None if index is None else bytes(model.element(Model.BUFFERS, index).raw(Buffer.DATA))
+    return None if index is None else bytes(buffer_data(model.element(Model.BUFFERS, index)))
 
 
 def _quantization(table: Table) -> tuple[float, int]:
