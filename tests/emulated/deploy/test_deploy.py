@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from edgevision.device.installer.release.state import MAX_ATTEMPTS
 
 from .device import FOLDER, USER, EmulatedDevice, until
 
@@ -137,6 +138,22 @@ def test_release_that_later_fails_to_start_is_replaced(running: EmulatedDevice) 
     until("the release before", lambda: running.state()["current"] == one)
     until("the service", lambda: running.status()["service"]["state"] == "active (running)")
     assert "failed to start 5 times in a row" in running.status()["reason"]
+    running.run("rm -r /run/systemd/system/edgevision.service.d; systemctl daemon-reload")
+
+
+def test_release_on_a_drive_that_comes_late_starts_by_itself(running: EmulatedDevice) -> None:
+    before = running.state()
+    drop_in = "/run/systemd/system/edgevision.service.d"
+    running.run(
+        f"mkdir -p {drop_in} && printf '[Service]\\nRestartSec=0\\n' > {drop_in}/fast.conf; systemctl daemon-reload"
+    )
+    running.run("mv /opt/edgevision/releases /opt/elsewhere; systemctl restart edgevision || true")
+    restarts = "systemctl show -p NRestarts --value edgevision"
+    until("more starts than a bad release gets", lambda: int(running.run(restarts)) > 2 * MAX_ATTEMPTS)
+    assert "this start does not count" in running.run("journalctl --no-pager -o cat -u edgevision")
+    running.run("mv /opt/elsewhere /opt/edgevision/releases")
+    until("the service", lambda: running.status()["service"]["state"] == "active (running)")
+    assert (running.state()["state"], running.state()["current"]) == (before["state"], before["current"])
     running.run("rm -r /run/systemd/system/edgevision.service.d; systemctl daemon-reload")
 
 
