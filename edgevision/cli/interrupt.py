@@ -26,6 +26,8 @@ requested = 0
 """Number of the signal that came while a command ran; 0: none."""
 reported = False
 """Whether the line about the signal was printed."""
+_held = False
+"""Whether an interrupt waits to be raised again, because here nothing can be raised."""
 _taken: list[int] = []
 """The signals handled here."""
 _exit_code = 130
@@ -96,6 +98,8 @@ def _report(number: int) -> None:
 def _raise(number: int, frame: FrameType | None) -> None:
     global requested
     first, requested = not requested, requested or number
+    if _held:  # one follows
+        return
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     if first:  # a second one must not interrupt the cleanup
@@ -141,13 +145,25 @@ def _end_now(number: int) -> None:
 
 def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
     """Raise a KeyboardInterrupt again that came while a finalizer or a callback ran, from where nothing can be raised."""
+    global _held
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
     import threading
 
-    # A moment later: nothing can be raised from here either.
-    threading.Timer(0.01, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()
+    _held = True
+    threading.Thread(target=_send_again, args=(threading.get_ident(),), daemon=True).start()
+    _held = False  # the last statement: Python handles signals, and lets other threads run, at calls and jumps
+
+
+def _send_again(thread: int) -> None:
+    """Interrupt a thread once it has left the hook, from where nothing can be raised either."""
+    import time
+
+    time.sleep(0.01)
+    while _held:
+        time.sleep(0.01)
+    signal.pthread_kill(thread, signal.SIGINT)
 
 
 def _keep_exit_code() -> None:
