@@ -36,7 +36,7 @@ class LabelPage(NamedTuple):
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a request below /label/api/."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120)
         sent = {"Host": f"127.0.0.1:{self.server.port}", "Content-Type": "application/json", **headers}
         with closing(connection):
             connection.request(method, f"/label/api/{path}", None if body is None else json.dumps(body), sent)

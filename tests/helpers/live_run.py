@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 from scene_camera import SceneCamera, scene_camera
 
-START_S = 60
+START_S = 120
+END_S = 120
+"""Limits in case it never starts or ends."""
 
 
 class LiveRun(NamedTuple):
@@ -45,8 +47,17 @@ def live_run(model: Path, scene: bytes, folder: Path, *arguments: str, host: str
         try:
             yield LiveRun(_url(folder / "log", process), camera, folder, process)
         finally:
-            process.terminate()
-            process.wait(30)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _url(log: Path, process: subprocess.Popen[bytes]) -> str:

@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +53,7 @@ class RunningPage(NamedTuple):
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, host: str | None = None
     ) -> Answer:
         """Send a request; a body that is not bytes is sent as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=120)
         sent = dict(headers or {})
         sent["Host"] = host or f"127.0.0.1:{self.live.port}"
         if body is not None and not isinstance(body, bytes):
@@ -116,6 +118,26 @@ def served(
             yield RunningPage(live, control, folder, stats)
         finally:
             live.close()
+
+
+@contextmanager
+def showing(page: RunningPage) -> Iterator[None]:
+    """Give a page ten frames per second until the end of the block."""
+    ended = Event()
+
+    def show() -> None:
+        for index in count(1):
+            if ended.wait(0.1):
+                return
+            page.show(index)
+
+    thread = Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def photo() -> bytes:

@@ -74,7 +74,7 @@ def write_film(path: Path, frames: Sequence[np.ndarray[Any, Any]], rate: int) ->
 def start(page: Page, url: str) -> None:
     """Open an app and wait until its self-test is done."""
     page.open(url)
-    page.wait("['passed', 'failed'].includes(document.getElementById('self-test').dataset.state)", 90)
+    page.wait("['passed', 'failed'].includes(document.getElementById('self-test').dataset.state)")
 
 
 def predict(page: Page, frame: Frame, threshold: float) -> Any:

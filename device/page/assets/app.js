@@ -126,6 +126,10 @@ function start() {
   startLabel(reload);
   startReview(async () => { await reload(); await loadImages(); });
   document.addEventListener("visibilitychange", watch);
+  // A page that was left may be kept to go back to, and a browser has few connections to a device: those of several such pages
+  // would keep the next one from loading.
+  addEventListener("pagehide", () => { feed.stop(); stream(false); });
+  addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
   setInterval(() => { if (panel === "health" && link === "open" && !document.hidden) reload(); }, HISTORY_MS);
   startLogin(connect, tokenNeeded);
 }

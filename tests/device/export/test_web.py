@@ -203,7 +203,7 @@ def test_server_gives_the_app_and_nothing_else(site: Path, tmp_path: Path) -> No
 
 
 def _get(port: int, path: str) -> tuple[int, str | None]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -34,9 +34,8 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 def opened(tab: Page, page: LabelPage, size: tuple[int, int] = PHONE) -> None:
     """Load the page until the first image is shown."""
-    tab.problems.clear()
     tab.size(*size)
-    tab.open(page.url)
+    tab.open_afresh(page.url)
     tab.wait(LOADED)
 
 

@@ -189,7 +189,7 @@ def test_event_of_a_track_shows_the_best_image_of_its_object(page: RunningPage) 
     crop = Frame(np.full((40, 20, 3), 90, np.uint8))
     page.live.event(replace(entered(5), kind="crossed", track=1, line="door", direction="forward", crop=crop))
     number = page.live.last_event
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while page.live.image_of(number) is None and time.monotonic() < deadline:
         time.sleep(0.01)
     image = decode.decode(page.get(f"/api/events/{number}.jpg").body, "crop")
@@ -245,7 +245,7 @@ def page_events(page: RunningPage, count: int, last: str | None = None, name: st
     """Return the first messages of the event stream."""
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", page.live.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", page.live.port, timeout=120)
     headers = {} if last is None else {"Last-Event-ID": last}
     connection.request("GET", "/api/events", headers=headers)
     answer = connection.getresponse()

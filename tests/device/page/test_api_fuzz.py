@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("schemathesis")
 from edgevision.device.page.access import load_tokens
-from page_server import served
+from page_server import served, showing
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth,"
@@ -25,24 +24,13 @@ ENDLESS = "^/api/(stream|events|collected.zip)$"
 def test_generated_requests_get_documented_answers_and_the_loop_goes_on(tmp_path: Path) -> None:
     with served(tmp_path, "0.0.0.0") as page:
         page.show(0)
-        ended = threading.Event()
-        shown = threading.Thread(target=_keep_showing, args=(page, ended), daemon=True)
-        shown.start()
         token = load_tokens(tmp_path / "state").admin
         base = f"http://127.0.0.1:{page.live.port}"
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{base}/api/openapi.json", "--url", base]
         command += ["-H", f"Authorization: Bearer {token}", "--checks", CHECKS, "--exclude-path-regex", ENDLESS]
         command += ["--phases", "examples,coverage,fuzzing", "--max-examples", "40", "--seed", "1", "--no-color"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
-        ended.set()
-        shown.join()
+        with showing(page):
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
         assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
         assert page.live.problem is None
         assert page.get("/healthz").status == 200
-
-
-def _keep_showing(page: object, ended: threading.Event) -> None:
-    index = 1
-    while not ended.wait(0.1):
-        page.show(index)  # type: ignore[attr-defined]
-        index += 1

@@ -55,7 +55,9 @@ def page(tmp_path: Path, model: Path) -> Iterator[RunningPage]:
 
 def until_done(page: RunningPage, show: bool = False) -> dict[str, object]:
     """Return the state after a lesson; ``show``: give the page new frames meanwhile."""
-    for seed in range(600):
+    deadline, seed = time.monotonic() + 120, 0
+    while time.monotonic() < deadline:
+        seed += 1
         state = page.get("/api/teach").json
         if not state["running"]:
             return dict(state)
