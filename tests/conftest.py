@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester", "skip_policy"]
 """tests/helpers/skip_policy.py: which skips fail a run."""
@@ -23,8 +23,10 @@ for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
 
-# No deadlines: a test must not fail because the machine is busy.
-settings.register_profile("edgevision", deadline=None)
+# No deadlines, and no complaint about slow examples: a test must not fail because the machine is busy. A test that sets its
+# own health checks would bring the complaint back, so the fixtures that examples share are allowed here, too.
+ALLOWED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+settings.register_profile("edgevision", deadline=None, suppress_health_check=ALLOWED)
 settings.load_profile("edgevision")
 
 if find_spec("edgevision") is None:

@@ -26,7 +26,7 @@ SWAPPED = dict(zip(KNOWN, (*KNOWN[1:], KNOWN[0]), strict=True))
 """Wrong labels of a whole batch."""
 SHOWN_S = 6
 """Seconds that each scene of a film stays; two images of a label are collected at least 5 s apart."""
-START_S = 60
+START_S = 120
 
 
 class Scene(NamedTuple):
@@ -130,7 +130,7 @@ class _Page:
         return self._ask("GET", f"items/{number}/image?width=1280")
 
     def _ask(self, method: str, path: str, body: str | None = None) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
         with closing(connection):
             connection.request(method, f"/label/api/{path}", body, {"Content-Type": "application/json"})
             answer = connection.getresponse()

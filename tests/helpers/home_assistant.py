@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 from locations import ROOT
-from mosquitto import free_port
+from ports import free_port
 
 PROGRAM = ROOT / ".cache" / "envs" / "home-assistant" / "bin" / "hass"
 START_S = 240

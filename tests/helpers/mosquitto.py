@@ -11,8 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from ports import free_port
 
 
 def program(name: str) -> str:
@@ -21,13 +23,6 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip("not installed: mosquitto (Debian: apt install)")
     return found
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Mosquitto:
@@ -58,7 +53,7 @@ class Mosquitto:
         """Kill the broker as a power cut would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait()
             self._process = None
 
 
@@ -80,6 +75,8 @@ class Listener:
         from paho.mqtt.client import CallbackAPIVersion, Client
 
         self.messages: list[tuple[str, bytes]] = []
+        self.kept: dict[str, bytes] = {}
+        """What the broker kept, as it sent it for the subscription: topic -> payload."""
         self._changed = Condition()
         self.subscriptions = 0
         """Number of times that it subscribed: once, and again after every outage."""
@@ -100,6 +97,8 @@ class Listener:
     def _record(self, client: Any, data: Any, message: Any) -> None:
         with self._changed:
             self.messages.append((message.topic, bytes(message.payload)))
+            if message.retain:
+                self.kept[message.topic] = bytes(message.payload)
             self._changed.notify_all()
 
     def of(self, topic: str) -> list[bytes]:
@@ -109,6 +108,14 @@ class Listener:
     def last(self, topic: str) -> bytes | None:
         """Return the last payload of a topic."""
         return (self.of(topic) or [None])[-1]
+
+    def saw(self, topic: str, *payloads: bytes) -> bool:
+        """Return whether these payloads of a topic came in this order, whatever came between and after them.
+
+        To wait for a state that does not last, ask for this: the last message may be the next one already.
+        """
+        found = iter(self.of(topic))
+        return all(payload in found for payload in payloads)
 
     def wait(self, done: Callable[[], object], seconds: float = 120) -> None:
         """Wait until ``done`` returns something true."""
@@ -120,7 +127,9 @@ class Listener:
 
     def send(self, topic: str, payload: str | bytes, retain: bool = False) -> None:
         """Publish a message and wait until the broker has it."""
-        self.client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
+        sent = self.client.publish(topic, payload, qos=1, retain=retain)
+        sent.wait_for_publish(120)
+        assert sent.is_published(), topic
 
     def close(self) -> None:
         """Disconnect."""
@@ -138,8 +147,10 @@ def listening(port: int) -> Iterator[Listener]:
         made.close()
 
 
-def retained(port: int, seconds: float = 0.5) -> dict[str, bytes]:
+def retained(port: int) -> dict[str, bytes]:
     """Return what a broker keeps."""
+    end = f"tests/{uuid4().hex}"
     with listening(port) as found:
-        time.sleep(seconds)
-        return {topic: payload for topic, payload in found.messages if payload}
+        found.send(end, "the end")  # it comes after what the broker sends for the subscription
+        found.wait(lambda: found.last(end))
+        return {topic: payload for topic, payload in found.kept.items() if payload}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 
@@ -45,7 +46,7 @@ def ssh_server(folder: Path, *, rsync: bool = True, sftp: bool = True) -> Iterat
     (folder / "authorized_keys").write_text((folder / "user_key.pub").read_text())
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # started as root, it wants its folder for the separated process
-    port = _free_port()
+    port = free_port()
     (folder / "sshd_config").write_text(_server_config(folder, port, rsync, sftp))
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {(folder / 'host_key.pub').read_text()}")
     config = folder / "ssh_config"
@@ -62,7 +63,7 @@ def ssh_server(folder: Path, *, rsync: bool = True, sftp: bool = True) -> Iterat
         yield SshServer(folder, config, f"{getpass.getuser()}@door.test", port)
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(120)
 
 
 def _server_config(folder: Path, port: int, rsync: bool, sftp: bool) -> str:
@@ -93,14 +94,9 @@ def _server_config(folder: Path, port: int, rsync: bool, sftp: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def _wait(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(200):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
         if server.poll() is not None:
             raise AssertionError(f"sshd ended: {log.read_text()}")
         with socket.socket() as one:

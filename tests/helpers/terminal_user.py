@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Timeout in seconds, far longer than a busy machine needs; a program that never asks must fail the test."""
 
 HAND_S, AGAIN_S = 0.5, 10.0

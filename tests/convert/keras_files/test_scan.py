@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevision.errors import BadModel, EdgeVisionError, MissingFile
@@ -437,7 +437,7 @@ def _class_names(value: Any) -> set[Any]:
 
 
 @given(cut=st.integers(0, 20_000), flip=st.integers(0, 20_000), value=st.integers(0, 255), kind=st.sampled_from("zh"))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 def test_corruption_gives_a_one_line_error_or_none(tmp_path: Path, cut: int, flip: int, value: int, kind: str) -> None:
     path = tmp_path / ("m.keras" if kind == "z" else "m.h5")
     make = keras_zip if kind == "z" else keras_h5

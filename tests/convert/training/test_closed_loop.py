@@ -22,7 +22,7 @@ from documents import parse, parse_lines
 from ssh_server import ssh_server
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
-START_S = 60
+START_S = 120
 
 
 def _ok(*arguments: object, cwd: Path) -> str:
@@ -41,11 +41,11 @@ def _labeling(folder: Path, model: Path) -> Iterator[int]:
     try:
         yield _port(log, process)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(120) == 130
         assert "0 to label" in log.read_text().splitlines()[-1]
     finally:
         process.kill()
-        process.wait(30)
+        process.wait()
 
 
 def _port(log: Path, process: subprocess.Popen[bytes]) -> int:

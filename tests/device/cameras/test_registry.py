@@ -90,7 +90,7 @@ def frames(source: object) -> list[Frame]:
 
 def test_newest_frame_drops_and_counts_older_frames() -> None:
     reader = GatedReader(count=5)
-    camera = NewestFrame(reader, timeout_s=30)
+    camera = NewestFrame(reader, timeout_s=120)
     stream = iter(camera)
     reader.gate.release()
     assert next(stream).index == 0
@@ -99,7 +99,7 @@ def test_newest_frame_drops_and_counts_older_frames() -> None:
     for _ in range(5):
         reader.taken.acquire()
     reader.gate.release()  # the end
-    assert reader.closed.wait(30)
+    assert reader.closed.wait(120)
     newest = next(stream)
     assert newest.index == 4
     assert camera.dropped == 3
@@ -115,7 +115,7 @@ def test_hanging_camera_is_lost() -> None:
 def test_failing_camera_is_lost_after_delivering_its_last_frame() -> None:
     reader = GatedReader(count=1, error=CameraLost("gone"))
     reader.gate.release(2)
-    stream = iter(NewestFrame(reader, timeout_s=30))
+    stream = iter(NewestFrame(reader, timeout_s=120))
     assert next(stream).index == 0
     with pytest.raises(CameraLost, match="gone"):
         next(stream)
@@ -123,12 +123,12 @@ def test_failing_camera_is_lost_after_delivering_its_last_frame() -> None:
 
 def test_close_from_another_thread_ends_the_iteration_and_frees_the_device() -> None:
     reader = GatedReader()
-    camera = NewestFrame(reader, timeout_s=30)
+    camera = NewestFrame(reader, timeout_s=120)
     closer = threading.Timer(0.05, lambda: (camera.close(), reader.gate.release()))
     closer.start()
     assert list(camera) == []
     closer.join()
-    assert reader.closed.wait(30)
+    assert reader.closed.wait(120)
     camera.close()
 
 

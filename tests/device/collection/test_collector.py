@@ -195,7 +195,7 @@ class StuckStore(Store):
         self.go = threading.Event()
 
     def add(self, label: str, jpeg: bytes, wall_s: float, score: float | None = None) -> Path:
-        self.go.wait(60)
+        self.go.wait(600)
         return super().add(label, jpeg, wall_s, score)
 
 
@@ -226,7 +226,7 @@ def test_full_disk_is_reported_until_there_is_space(tmp_path: Path) -> None:
 
     def tried(first: int, wanted: type[Exception] | None) -> None:
         """Offer images until the writing thread has failed with ``wanted``, or succeeded if None."""
-        for index in range(first, first + 2000):
+        for index in range(first, first + 24_000):
             try:
                 collector.write(frame(index), answer(0.5, 0.4))
             except CannotWrite as error:

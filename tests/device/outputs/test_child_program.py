@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from edgevision.device.outputs import child_program
 from edgevision.device.outputs.child_program import ChildProgram
 
 from edgevision.errors import CannotWrite
@@ -15,6 +16,13 @@ from tests.helpers.output_parts import event_item
 COPY = "import sys\nfor line in sys.stdin: open(sys.argv[1], 'a').write(line)"
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let programs end by themselves, however long a busy machine takes to start them."""
+    monkeypatch.setattr(child_program, "END_S", 120.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_program_reads_one_object_per_line(tmp_path: Path) -> None:
     output = ChildProgram([sys.executable, "-c", COPY, str(tmp_path / "out")])
     output.start()
@@ -30,7 +38,7 @@ def test_end_of_the_program_is_noticed_and_it_is_started_again(tmp_path: Path) -
     output.start()
     output.deliver(event_item())
     assert output._child is not None
-    output._child.wait(10)
+    output._child.wait(120)
     with pytest.raises(CannotWrite, match="exit status 3"):
         output.deliver(event_item())
     output.start()
@@ -48,6 +56,7 @@ def test_program_that_ignores_its_end_is_killed() -> None:
     assert child.returncode is not None
 
 
+@pytest.mark.usefixtures("patient")
 def test_program_does_not_get_our_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEVISION_MQTT_PASSWORD", "secret")
     monkeypatch.setenv("SMTP_PASSWORD", "theirs")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from edgevision.device.outputs.clips import encoder as encoder_module
+from edgevision.device.outputs.clips import output as clips_output
 from edgevision.device.outputs.clips.encode_child import size_for
 from edgevision.device.outputs.clips.encoder import Encoder
 from edgevision.device.outputs.clips.frame_ring import ClipFrame, FrameRing
@@ -46,6 +47,15 @@ def until(done: Callable[[], object], seconds: float = 120.0) -> None:
     while not done() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert done()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient() -> Iterator[None]:
+    """Let outputs finish their clips at the end, however busy the machine is; a run gives them a few seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clips_output, "ENCODE_S", 120.0)
+        patch.setattr(Clips, "close_s", 120.0)
+        yield
 
 
 def moving(index: int, at_s: float | None, width: int = 320, height: int = 240) -> Frame:
@@ -225,12 +235,8 @@ def test_clip_that_is_not_finished_is_written_at_the_end(tmp_path: Path) -> None
 def test_frames_are_sampled_whatever_the_filter_selects(tmp_path: Path) -> None:
     config = parse_spec(f"clips:{tmp_path},labels=dog,before=1,after=0.2")
     sink = OutputWorker(find("clips").open(config, context()), config, context(), FrameCache(lambda: 0))
-    begun = time.monotonic()
-    index = 0
-    while time.monotonic() - begun < 0.8:
-        sink.write(moving(index, time.monotonic()), prediction(0.9))  # no dog in any
-        index += 1
-        time.sleep(0.002)
+    for index in range(160):
+        sink.write(moving(index, index / 200), prediction(0.9))  # 0.8 s; no dog in any
     until(lambda: sink.waiting == 0 or sink.problem)
     assert sink.problem is None
     sink.event(event(name="cat"))
@@ -239,7 +245,9 @@ def test_frames_are_sampled_whatever_the_filter_selects(tmp_path: Path) -> None:
     sink.close()
     (name,) = names(tmp_path)
     assert name.endswith("-dog-0.90.webm")
-    assert 5 <= len(times_ms(tmp_path / name)) <= 9  # at most 10 a second
+    times = times_ms(tmp_path / name)
+    assert {round(b - a, -1) for a, b in pairwise(times)} <= {90, 100}  # at most 10 a second, and some leeway
+    assert times[0] == 0 and 700 <= times[-1] < 800
     assert (sink.written, sink.dropped) == (1, 0)
 
 
@@ -293,7 +301,7 @@ def test_failing_encoder_loses_the_clip_and_is_reported(tmp_path: Path, monkeypa
 
 
 def test_encoder_without_memory_loses_new_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Encoder, "_make", lambda self, _: self._stopping.wait(30) and False)
+    monkeypatch.setattr(Encoder, "_make", lambda self, _: self._stopping.wait(600) and False)
     encoder = Encoder(MediaFolder(tmp_path, 10**9, (".webm",)), 640, 10, 1000)
     for _ in range(3):
         encoder.add(Recording(CAT, [jpeg_frame(0.0, 600)], 1, 1, 10**6))

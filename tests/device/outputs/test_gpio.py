@@ -129,7 +129,7 @@ def test_several_fake_lines_follow_their_labels(caplog: pytest.LogCaptureFixture
     for spec in ("gpio:fake/0=cat,active-low", "gpio:fake/1=dog,hold=0.05"):
         config = parse_spec(spec)
         output = find("gpio").open(config, context())
-        sinks.append(OutputWorker(output, config, context(), FrameCache(lambda: 0), Backoff()))
+        sinks.append(OutputWorker(output, config, context(), FrameCache(lambda: 0), Backoff(), 120.0))
     for sink in sinks:
         sink.event(event("entered", "cat"))
         sink.event(event("left", "cat"))

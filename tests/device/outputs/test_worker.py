@@ -18,7 +18,7 @@ from tests.helpers.output_parts import Recorder, context, event, frame, predicti
 QUICK = {"first_s": 0.001, "longest_s": 0.01}
 
 
-def worker(output: Recorder, spec: str = "jsonl:x", close_s: float = 2.0) -> OutputWorker:
+def worker(output: Recorder, spec: str = "jsonl:x", close_s: float = 120.0) -> OutputWorker:
     return OutputWorker(output, parse_spec(spec), context(), FrameCache(lambda: 0), Backoff(**QUICK), close_s)
 
 
@@ -79,12 +79,12 @@ def test_output_that_stays_down_never_blocks_and_its_losses_are_counted() -> Non
 
 def test_output_that_hangs_is_interrupted_at_the_end() -> None:
     output = Recorder()
-    output.failure = lambda item: bool(output.interrupted.wait(30))
+    output.failure = lambda item: bool(output.interrupted.wait(600))
     sink = worker(output, close_s=0.05)
     sink.event(event())
     sink.close()
     assert output.interrupted.is_set()
-    assert output.closed.wait(5)
+    assert output.closed.wait(120)
 
 
 def test_heartbeat_sends_the_status() -> None:
@@ -94,7 +94,11 @@ def test_heartbeat_sends_the_status() -> None:
     output = Recorder()
     clock = SYSTEM._replace(monotonic=lambda: next(times))
     sink = OutputWorker(
-        output, parse_spec("jsonl:x,only=events,heartbeat-s=2"), context(clock), FrameCache(lambda: 0, clock)
+        output,
+        parse_spec("jsonl:x,only=events,heartbeat-s=2"),
+        context(clock),
+        FrameCache(lambda: 0, clock),
+        close_s=120.0,
     )
     for number in range(6):
         sink.write(frame(number), prediction(0.9))
@@ -143,7 +147,7 @@ def test_backoff_doubles_up_to_its_limit_and_starts_again() -> None:
 
 def test_frames_that_wait_for_an_output_without_images_keep_no_pixels() -> None:
     go = Flag()
-    output = Recorder(lambda item: go.wait(10))
+    output = Recorder(lambda item: go.wait(600))
     sink = worker(output)
     large = np.zeros((720, 1280, 3), np.uint8)
     for number in range(500):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from changed_model import changed
 from documents import parse
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from locations import TESTS
 
@@ -138,7 +138,7 @@ def test_graph_with_invalid_references_is_refused(change: Callable[[Any], None],
 
 
 @given(data=st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(deadline=None)
 def test_damaged_model_is_reported_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     raw = bytearray(BARE)
     for _ in range(data.draw(st.integers(1, 4))):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from changed_model import without_evidence
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from locations import TESTS
 
@@ -122,7 +122,7 @@ def test_building_twice_gives_same_file(tmp_path: Path) -> None:
 
 
 @given(at=st.integers(0, len(BUILT) - 1), change=st.integers(1, 255))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(deadline=None)
 def test_changed_byte_is_detected(tmp_path: Path, at: int, change: int) -> None:
     data = bytearray(BUILT)
     data[at] ^= change
@@ -139,7 +139,7 @@ def test_changed_byte_is_detected(tmp_path: Path, at: int, change: int) -> None:
 
 
 @given(data=st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(deadline=None)
 def test_damaged_file_without_card_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     raw = bytearray(only_standard({"names.txt": b"red\ngreen\nblue\n"}))
     for _ in range(data.draw(st.integers(1, 3))):

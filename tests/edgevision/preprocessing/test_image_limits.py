@@ -138,7 +138,7 @@ def test_large_images_are_decoded_one_at_a_time() -> None:
         assert not inside.wait(0.05)
         with pixel_limit.turn(sniff(png(8, 8))):
             pass
-    waiting.join(5)
+    waiting.join(120)
     assert inside.is_set()
 
 

@@ -19,6 +19,7 @@ from edgevision.convert.training.cluster.tf_config import Cluster, named_cluster
 from hypothesis import given
 from hypothesis import strategies as st
 from locations import ROOT
+from ports import free_port
 
 from edgevision.errors import BadInput, EdgeVisionError, RemoteUnreachable
 
@@ -106,17 +107,9 @@ def test_the_slurm_script_of_the_guide_names_all_machines(tmp_path: Path) -> Non
     assert named_cluster({"TF_CONFIG": said.stdout}) == Cluster(("n1:4000", "n2:4000", "n3:4000"), 2)
 
 
-def _ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    found = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return found
-
-
-def _met(facts: list[dict[str, str] | None], wait_s: float = 20.0) -> tuple[list[str], list[str]]:
+def _met(facts: list[dict[str, str] | None], wait_s: float = 120.0) -> tuple[list[str], list[str]]:
     """Let machines with these facts meet, None for one that does not come; return how each ended, and the addresses."""
-    addresses = tuple(f"127.0.0.1:{port}" for port in _ports(len(facts)))
+    addresses = tuple(f"127.0.0.1:{free_port()}" for _ in facts)
 
     def one(rank: int) -> str:
         own = facts[rank]
@@ -159,19 +152,19 @@ def test_a_port_in_use_is_one_line() -> None:
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b"\n", b'{"rank": 7, "facts": {}}\n', b"[" * 200_000, b""])
 def test_other_connections_are_ignored(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meeting, "LINE_S", 0.3)
-    addresses = tuple(f"127.0.0.1:{port}" for port in _ports(2))
+    addresses = tuple(f"127.0.0.1:{free_port()}" for _ in range(2))
     with ThreadPoolExecutor(2) as pool:
-        chief = pool.submit(meet, Cluster(addresses, 0), FACTS, lambda text: None, 20.0)
+        chief = pool.submit(meet, Cluster(addresses, 0), FACTS, lambda text: None, 120.0)
         stranger = _connected(addresses[0])
         with suppress(OSError):
             stranger.sendall(sent)
-        worker = pool.submit(meet, Cluster(addresses, 1), FACTS, lambda text: None, 20.0)
+        worker = pool.submit(meet, Cluster(addresses, 1), FACTS, lambda text: None, 120.0)
         assert chief.result() is None and worker.result() is None
         stranger.close()
 
 
 def test_a_machine_that_left_again_does_not_count() -> None:
-    addresses = tuple(f"127.0.0.1:{port}" for port in _ports(3))
+    addresses = tuple(f"127.0.0.1:{free_port()}" for _ in range(3))
     now = [0.0]
     with ThreadPoolExecutor(1) as pool:
         chief = pool.submit(meet, Cluster(addresses, 0), FACTS, lambda text: None, 60.0, lambda: now[0])
@@ -196,6 +189,6 @@ def _connected(address: str) -> socket.socket:
     host, port = address.split(":")
     while True:
         try:
-            return socket.create_connection((host, int(port)), 20)
+            return socket.create_connection((host, int(port)), 120)
         except ConnectionRefusedError:
             continue

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from documents import parse
+from ports import free_port
 from small_training import make_photos
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
@@ -36,10 +36,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _machines(count: int) -> list[str]:
     """Return the TF_CONFIG of each of ``count`` machines on free ports of this one."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    cluster = {"worker": [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]}
-    for one in sockets:
-        one.close()
+    cluster = {"worker": [f"127.0.0.1:{free_port()}" for _ in range(count)]}
     return [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in range(count)]
 
 
@@ -124,7 +121,7 @@ def test_a_lost_machine_ends_the_others_and_the_training_resumes(photos: Path, t
             if line.startswith("epoch"):
                 break
         helper.send_signal(signal.SIGKILL)
-        said = chief.communicate(timeout=60)[1]
+        said = chief.communicate(timeout=TIMEOUT_S)[1]
     finally:
         chief.kill()
         helper.kill()

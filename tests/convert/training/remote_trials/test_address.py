@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from edgevision.convert.training.remote_trials import address
 from edgevision.convert.training.remote_trials.slots import slots_of
 from hypothesis import given
 from hypothesis import strategies as st
+from ports import free_port
 
 from edgevision.errors import BadInput, RemoteUnreachable
 
@@ -42,8 +42,7 @@ def test_loopback_is_told_from_a_network() -> None:
 
 
 def test_nothing_at_the_address_is_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     with pytest.raises(RemoteUnreachable, match=f"no Ray cluster at 127.0.0.1:{port} .*refused.*ray start --head"):
         address.require_cluster(f"127.0.0.1:{port}", ("127.0.0.1", port))
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ports import free_port
 from small_training import noisy_photos
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
@@ -52,8 +53,7 @@ def _cluster() -> Iterator[Cluster]:
     """Yield a cluster of two machines with a processor each; ends only the processes that it started."""
     # Not pytest's folder: Ray's sockets are below it, and their paths may have 107 characters.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     environ = {
         **os.environ,
         "RAY_TMPDIR": folder,
@@ -72,7 +72,7 @@ def _cluster() -> Iterator[Cluster]:
         for one in reversed(started):
             one.terminate()  # it ends its own children
         for one in started:
-            one.wait(60)
+            one.wait(120)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -161,7 +161,7 @@ def test_lost_head_ends_the_training_with_one_line(photos: Path, tmp_path: Path)
                 if line.startswith("trial ") and cluster.head.pid not in killed:
                     killed.add(cluster.head.pid)
                     _kill_children(cluster.head.pid)
-            training.wait(60)
+            training.wait(TRAIN_S)
         finally:
             training.kill()
     assert training.returncode == 5, said

@@ -109,7 +109,7 @@ def piped(data: bytes, spec: str = "-", live: bool = False, wanted: CaptureReque
         yield open_stdin(spec, SYSTEM, wanted, live, read_end)
     finally:
         os.close(read_end)
-        writer.join(30)
+        writer.join(120)
 
 
 def items(data: bytes, spec: str = "-", wanted: CaptureRequest = ANY) -> list[object]:
@@ -179,7 +179,7 @@ def test_close_ends_a_waiting_read() -> None:
     reader.start()
     os.write(write_end, JPEGS[0])
     source.close()
-    reader.join(30)
+    reader.join(120)
     assert not reader.is_alive()
     os.close(write_end)
     os.close(read_end)

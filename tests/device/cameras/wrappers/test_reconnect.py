@@ -211,9 +211,9 @@ def ends(camera: Reopening, when: threading.Event) -> list[object]:
     found: list[object] = []
     reader = threading.Thread(target=lambda: found.extend(camera), daemon=True)
     reader.start()
-    assert when.wait(30)
+    assert when.wait(120)
     camera.close()
-    reader.join(30)
+    reader.join(120)
     assert not reader.is_alive()
     return found
 
@@ -223,7 +223,7 @@ def test_close_ends_the_wait_between_attempts() -> None:
 
     def wait(event: threading.Event, _: float) -> bool:
         waiting.set()
-        return event.wait(30)
+        return event.wait(600)
 
     hand = HandClock()
     camera = Reopening(Played([1, LOST], hand), lambda: Played([2], hand), Clock(wait=wait))
@@ -238,18 +238,18 @@ def test_close_ends_a_hanging_attempt_and_a_late_source_is_closed() -> None:
 
     def again() -> Played:
         trying.set()
-        go_on.wait(30)
+        go_on.wait(600)
         return late
 
     camera = Reopening(Played([1, LOST], hand), again, hand.clock)
     assert len(ends(camera, trying)) == 2
     go_on.set()
-    assert closed.wait(30)
+    assert closed.wait(120)
 
 
 def test_hanging_open_can_be_abandoned() -> None:
     hang = threading.Event()
-    opening: Opening[Played] = Opening(lambda: hang.wait(30) and None, "it")  # type: ignore[arg-type,return-value]
+    opening: Opening[Played] = Opening(lambda: hang.wait(600) and None, "it")  # type: ignore[arg-type,return-value]
     with pytest.raises(TimeoutError):
         opening.wait(0.01)
     assert opening.wait() is None

@@ -16,7 +16,7 @@ from edgevision.device.flash.disk.fake_host import FakeMedium, Fault
 from edgevision.device.flash.disk.image_source import ImageSource
 from edgevision.device.flash.image.status import read_status
 from flash_setup import CARD_BYTES, IMAGE_BYTES, MIB, Setup, random_image
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from locations import HELPERS
 
@@ -142,7 +142,7 @@ def test_zeros_are_written(setup: Setup) -> None:
     assert setup.is_written()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(size=st.integers(512, 60_000), spare=st.integers(0, 40), sector=st.sampled_from([512, 4096]))
 def test_any_image_size_on_any_card_size(
     size: int, spare: int, sector: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from edgevision.device.flash.filesystems.fat32 import Fat32
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile
@@ -182,7 +182,7 @@ def test_fat32_rejects_other_data(template: bytes) -> None:
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), max_codepoint=0x2FFF), min_size=1, max_size=40)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 @given(files=st.dictionaries(NAMES, st.binary(max_size=3000), max_size=12))
 def test_write_any_names_and_contents(files: dict[str, bytes], small: bytes, tmp_path: Path) -> None:
     image = io.BytesIO(small)
@@ -200,7 +200,7 @@ def test_write_any_names_and_contents(files: dict[str, bytes], small: bytes, tmp
     assert {name: again.read(f"new/{name}") for name, _ in written.values()} == dict(written.values())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(changes=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
 def test_damage_is_reported_or_harmless(changes: list[tuple[int, int, int]], small: bytes) -> None:
     """Damage in the first sector, both tables and the root folder."""

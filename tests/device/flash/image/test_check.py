@@ -23,7 +23,7 @@ from edgevision.device.flash.filesystems.fat32 import Fat32
 from edgevision.device.flash.image.check import Finding, check, started
 from edgevision.device.flash.image.prepare import PrepareWish, prepare
 from edgevision.device.flash.seeds.cmdline import disarm
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevision.errors import EdgeVisionError
@@ -278,7 +278,7 @@ def boot(made: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
     return mounted(made["trixie"], tmp_path_factory.mktemp("boot"))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None)
 @given(
     changes=st.dictionaries(KEYS, VALUES, max_size=3),
     name=st.sampled_from(["image.json", "device.json", "status.json"]),

@@ -13,7 +13,7 @@ import raspios_image
 from edgevision.device.flash.filesystems.ext4 import Ext4
 from edgevision.device.flash.filesystems.fat32 import Fat32
 from edgevision.device.flash.image.identify import SystemImage, examine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile
@@ -254,7 +254,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_ext4(tmp_path_factory.mktemp("small"), "-b", "4096", "-O", "^has_journal", size="12M")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(
     changes=st.lists(
         st.tuples(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import lzma
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -77,14 +76,12 @@ GOOD = table((0x0C, 8192, 1000), (0x83, 9192, 2000))
 
 
 def refused(data: bytes, tmp_path: Path, match: str, look: module.Look | None = None) -> None:
-    """Unpack an image; it must be refused within seconds and without much of it on the disk."""
+    """Unpack an image; it must be refused without much of it on the disk."""
     image, output = tmp_path / "os.img.xz", tmp_path / "out.img"
     image.write_bytes(data)
-    started = time.monotonic()
     with output.open("w+b") as stream, pytest.raises(BadInput, match=match) as caught:
         unpack(image, stream, lambda done: None, look=look)
     assert "\n" not in str(caught.value)
-    assert time.monotonic() - started < 20
     assert output.stat().st_blocks * 512 < 64 << 20
 
 

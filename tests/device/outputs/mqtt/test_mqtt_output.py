@@ -31,6 +31,8 @@ from edgevision.preprocessing.decode import decode
 from tests.helpers.output_parts import CARD, context, context_of, counts, crossing, event, frame, in_zone, prediction
 
 BASE = "home/cam"
+CLOSE_S = 120.0
+"""Time for the goodbye: a busy machine may need more than a run has."""
 
 
 @pytest.fixture
@@ -46,17 +48,19 @@ def heard(broker: Mosquitto) -> Iterator[Listener]:
 
 
 @contextmanager
-def sink(spec: str, run: Context | None = None, again: Flag | None = None) -> Iterator[OutputWorker]:
+def sink(
+    spec: str, run: Context | None = None, again: Flag | None = None, close_s: float = CLOSE_S
+) -> Iterator[OutputWorker]:
     """Yield a running output, which tries again quickly, but not before ``again`` is set."""
     config, run = parse_spec(spec), run or context()
     output = find(config.kind).open(config, run)
 
     def jitter() -> float:
         if again is not None:
-            again.wait(60)
+            again.wait(600)
         return 0.5
 
-    made = OutputWorker(output, config, run, FrameCache(lambda: 0), Backoff(0.02, 0.1, jitter))
+    made = OutputWorker(output, config, run, FrameCache(lambda: 0), Backoff(0.02, 0.1, jitter), close_s)
     try:
         yield made
     finally:
@@ -71,7 +75,8 @@ def test_birth_state_labels_image_and_goodbye(broker: Mosquitto, heard: Listener
     with sink(spec(broker)) as output:
         output.write(frame(7), prediction(0.9, 0.1))
         output.event(event(index=7))
-        heard.wait(lambda: heard.last(f"{BASE}/image"))
+        for topic in ("image", "state", "event", "status", "label/dog/present"):
+            heard.wait(lambda topic=topic: heard.last(f"{BASE}/{topic}"))  # type: ignore[misc]
         heard.wait(lambda: heard.last(f"{BASE}/label/cat/score") == b"0.9")
         assert heard.last(f"{BASE}/availability") == b"online"
         assert json.loads(heard.last(f"{BASE}/state") or b"")["labels"][0]["name"] == "cat"
@@ -160,8 +165,7 @@ def test_killed_loop_is_reported_offline_by_the_last_will(broker: Mosquitto, hea
         heard.wait(lambda: heard.last(f"{BASE}/availability") == b"online")
         session = output._output._session  # type: ignore[attr-defined]
         session._client.socket().close()  # what the kernel does to a killed process
-        heard.wait(lambda: heard.last(f"{BASE}/availability") == b"offline")
-        heard.wait(lambda: heard.last(f"{BASE}/availability") == b"online")
+        heard.wait(lambda: heard.saw(f"{BASE}/availability", b"online", b"offline", b"online"))
 
 
 def test_10000_events_through_an_outage_are_delivered_in_order_or_counted(broker: Mosquitto, heard: Listener) -> None:
@@ -176,10 +180,10 @@ def test_10000_events_through_an_outage_are_delivered_in_order_or_counted(broker
         heard.wait(lambda: output.problem)
         assert output.waiting <= 1000
         broker.start()
-        heard.wait(lambda: heard.subscriptions == 2)  # so that it misses nothing
+        heard.wait(lambda: heard.subscriptions >= 2)  # so that it misses nothing
         again.set()
-        heard.wait(lambda: output.waiting == 0 and output.written + output.dropped == 10_000, 60)
-        heard.wait(lambda: json.loads(heard.last(f"{BASE}/event") or b"{}").get("index") == 9_999, 60)
+        heard.wait(lambda: output.waiting == 0 and output.written + output.dropped == 10_000)
+        heard.wait(lambda: json.loads(heard.last(f"{BASE}/event") or b"{}").get("index") == 9_999)
         after = [json.loads(text)["index"] for text in heard.of(f"{BASE}/event")]
         assert output.problem is None
         assert after[:50] == list(range(50))
@@ -192,16 +196,17 @@ def test_broker_killed_and_restarted_has_everything_again(broker: Mosquitto, hea
     with sink(spec(broker)) as output:
         output.write(frame(1), prediction(0.9, 0.1))
         output.event(event(index=1))
-        heard.wait(lambda: heard.last(f"{BASE}/image") and heard.last(f"{BASE}/state"))
+        for topic in ("image", "state", "label/cat/score"):
+            heard.wait(lambda topic=topic: heard.last(f"{BASE}/{topic}"))  # type: ignore[misc]
         before = retained(broker.port)
         broker.kill()
         broker.start()
         heard.wait(lambda: heard.of(f"{BASE}/availability").count(b"online") >= 2)
         output.event(event("entered", "dog", 0.8, index=2))
         heard.wait(lambda: heard.last(f"{BASE}/label/dog/present") == b"ON")
-        now = retained(broker.port)
-        assert set(now) >= set(before) - {f"{BASE}/image"}
-        assert now[f"{BASE}/label/cat/present"] == b"ON"
+        kept = set(before) - {f"{BASE}/image"}
+        _wait(lambda: set(retained(broker.port)) >= kept)  # the state comes once a second
+        assert retained(broker.port)[f"{BASE}/label/cat/present"] == b"ON"
 
 
 def passwords(folder: Path) -> list[str]:
@@ -220,8 +225,7 @@ def test_wrong_password_is_one_line_without_the_password(tmp_path: Path) -> None
         address = f"mqtt://pi@127.0.0.1:{broker.port}/home,password_file={secret}"
         with sink(address) as output:
             output.event(event())
-            _wait(lambda: output.problem is not None)
-            assert "check the user and the password" in str(output.problem)
+            _wait(lambda: "check the user and the password" in str(output.problem))
             assert "wrong-password" not in str(output.problem)
             with pytest.raises(CannotWrite, match="check the user and the password"):
                 _probe(address)
@@ -268,12 +272,11 @@ def test_tls_accepts_only_a_broker_of_the_given_authority(tmp_path: Path) -> Non
         for wrong, problem in (
             (f",ca_file={other}{mine}", "give its certificate authority as ca_file"),
             (mine, "is not accepted"),
-            (f",ca_file={ours}", ""),
+            (f",ca_file={ours}", " "),
         ):
-            with sink(address + wrong) as output:
+            with sink(address + wrong, close_s=0) as output:
                 output.event(event())
-                _wait(lambda output=output: output.problem is not None)  # type: ignore[misc]
-                assert problem in str(output.problem)
+                _wait(lambda output=output, problem=problem: problem in (output.problem or "-"))  # type: ignore[misc]
                 assert output.written == 0
         with sink(f"{address},insecure{mine}") as output:
             output.event(event())
@@ -318,10 +321,10 @@ def test_commands_change_the_loop_and_wrong_ones_are_ignored(broker: Mosquitto, 
         heard.wait(lambda: heard.last(f"{BASE}/image"))
         assert output.failures == 0
         assert run.control.paused is False  # a command that is retained only at the broker arrives as a live one
-    with sink(spec(broker), again := context()):
-        heard.wait(lambda: heard.of(f"{BASE}/availability").count(b"online") == 2)
-        time.sleep(0.1)
-        again.control.paused = True
+    again = context()
+    again.control.paused = True
+    with sink(spec(broker), again):
+        heard.wait(lambda: heard.of(f"{BASE}/availability").count(b"online") >= 2)
         heard.send(f"{BASE}/set/threshold", "0.5")
         heard.wait(lambda: again.control.threshold == 0.5)
         assert again.control.paused is True
@@ -376,7 +379,7 @@ def test_foreign_offline_message_is_corrected(broker: Mosquitto, heard: Listener
     with sink(spec(broker)):
         heard.wait(lambda: heard.last(f"{BASE}/availability") == b"online")
         heard.send(f"{BASE}/availability", "offline", retain=True)
-        heard.wait(lambda: heard.last(f"{BASE}/availability") == b"online")
+        heard.wait(lambda: heard.saw(f"{BASE}/availability", b"online", b"offline", b"online"))
 
 
 def test_lost_camera_is_in_the_status(broker: Mosquitto, heard: Listener) -> None:
