@@ -298,8 +298,8 @@ def test_sigterm_ends_a_run_blocked_on_stdout(model: Path) -> None:
     ) as child:
         os.close(writer)
         assert child.stderr is not None
-        while "source:" not in child.stderr.readline():
-            pass
+        while "source:" not in (line := child.stderr.readline()):
+            assert line, "the command ended before it read anything"
         os.read(reader, 1)
         child.send_signal(signal.SIGTERM)
         errors = child.stderr.read()

@@ -270,6 +270,8 @@ time.sleep(60)
 @pytest.fixture
 def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Return a function that puts an executable rpicam-vid on PATH and returns the log of its arguments."""
+    monkeypatch.setattr(rpicam, "LIST_S", 120.0)  # it imports NumPy, which takes long on a busy machine
+    monkeypatch.setattr(rpicam, "FIRST_FRAME_S", 120.0)
 
     def child(frames: int = 1000, fault: str = "", name: str = "rpicam-vid") -> Path:
         folder, log = tmp_path / "bin", tmp_path / "log"
