@@ -131,7 +131,8 @@ class Page:
 
     async def event_image(self, request: Request) -> Response:
         """Return the image in which an event happened."""
-        return jpeg_answer(self._event_image(number_of(request.path_params["id"], "id", 1, 2**53)))
+        event = number_of(request.path_params["id"], "id", 1, 2**53)
+        return jpeg_answer(await self._apart(self._event_image, event))
 
     async def clips(self, _: Request) -> Response:
         """List the clips that this run wrote."""
@@ -183,7 +184,7 @@ class Page:
         given = await fields(request, **{"class": (str,), "event": (int,)})
         name = required(given, "class")
         if "event" in given:
-            data = self._event_image(given["event"])
+            data = await self._apart(self._event_image, given["event"])
         else:
             data = await self._apart(self._newest().shared.jpeg)
         path, undo = await self._apart(self._parts.collected.save, name, data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from threading import Lock, Thread
+from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgevision.log import Log
@@ -27,6 +27,8 @@ log = Log("edgevision.page")
 KEPT_EVENTS = 200
 KEPT_IMAGE_BYTES = 16_000_000
 """Memory of the images of events."""
+IMAGE_S = 5.0
+"""Longest wait for the image of an event, which is listed before its image is made (seconds)."""
 
 
 class Shot(NamedTuple):
@@ -68,6 +70,9 @@ class Live(Sink):
         self._images: dict[int, bytes] = {}
         self._waiting: BoundedQueue[tuple[int, Callable[[], bytes]]] = BoundedQueue(4, newest_wins=True)
         """Number of an event, and what returns its JPEG."""
+        self._encoded = Condition()
+        self._last_asked = self._last_encoded = 0
+        """Numbers of the newest events whose image was asked for, and whose image was made or given up; they come in order."""
         self._thread: Thread | None = None
 
     @property
@@ -109,13 +114,17 @@ class Live(Sink):
             return [one for one in self._events if one.id > last]
 
     def image_of(self, event: int) -> bytes | None:
-        """Return the JPEG of an event; None if there is none, or none any more."""
+        """Return the JPEG of an event, after a wait if it is still being made; None if there is none, or none any more."""
+        with self._encoded:
+            self._encoded.wait_for(lambda: self.ended or not self._last_encoded < event <= self._last_asked, IMAGE_S)
         return self._images.get(event)
 
     def close(self) -> None:
         """End what waits for frames."""
         self.ended = True
         self._waiting.close()
+        with self._encoded:
+            self._encoded.notify_all()
         self.wake()
 
     def _add(self, record: dict[str, Any], image: Callable[[], bytes] | None) -> None:
@@ -123,6 +132,7 @@ class Live(Sink):
             self._last_id += 1
             record["id"] = self._last_id
             record["snapshot"] = None if image is None else f"/api/events/{self._last_id}.jpg"
+            self._last_asked = self._last_asked if image is None else self._last_id
             self._events.append(PageEvent(self._last_id, record))
         if image is not None:
             self._start()
@@ -141,5 +151,8 @@ class Live(Sink):
                 self._images[item[0]] = item[1]()
             except Exception as error:
                 log.debug("event %d: no image: %s", item[0], error)
+            with self._encoded:
+                self._last_encoded = item[0]  # those before it that have no image were dropped
+                self._encoded.notify_all()
             while sum(map(len, self._images.values())) > KEPT_IMAGE_BYTES:
                 self._images.pop(next(iter(self._images)))

@@ -15,7 +15,7 @@ import pytest
 from documents import parse
 
 pytest.importorskip("starlette")
-from edgevision.device.page import openapi
+from edgevision.device.page import live, openapi
 from edgevision.device.stream.events import Event
 from edgevision.device.tracking.shapes import CountLine
 from page_server import RunningPage, photo, served
@@ -188,12 +188,21 @@ def test_event_of_a_track_shows_the_best_image_of_its_object(page: RunningPage) 
     page.show(5)
     crop = Frame(np.full((40, 20, 3), 90, np.uint8))
     page.live.event(replace(entered(5), kind="crossed", track=1, line="door", direction="forward", crop=crop))
-    number = page.live.last_event
-    deadline = time.monotonic() + 120
-    while page.live.image_of(number) is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    image = decode.decode(page.get(f"/api/events/{number}.jpg").body, "crop")
+    image = decode.decode(page.get(f"/api/events/{page.live.last_event}.jpg").body, "crop")
     assert image.pixels.shape == (40, 20, 3)
+
+
+def test_image_that_is_still_being_made_is_waited_for(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(frame: Frame, quality: int) -> bytes:
+        time.sleep(0.5)
+        return decode.encode_jpeg(frame, quality)
+
+    monkeypatch.setattr(live, "IMAGE_S", 120.0)
+    monkeypatch.setattr(live, "encode_jpeg", slowly)
+    page.show(5)
+    page.live.event(replace(entered(5), crop=Frame(np.full((40, 20, 3), 90, np.uint8))))
+    assert page.get(f"/api/events/{page.live.last_event}.jpg").status == 200
+    assert page.get(f"/api/events/{page.live.last_event + 1}.jpg").status == 404
 
 
 def test_settings_are_saved_only_with_a_configuration_file(page: RunningPage, tmp_path: Path) -> None:
