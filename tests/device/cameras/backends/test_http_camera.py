@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -257,16 +258,17 @@ def test_wrong_password_is_tried_few_times(stale: bytes, attempts: int) -> None:
 
 
 def test_single_images_are_asked_for_at_the_requested_rate() -> None:
-    count = iter(range(100))
-    with server(lambda link, _: link.sendall(image(jpeg(next(count))))) as host:
+    numbers = count()
+    with server(lambda link, _: link.sendall(image(jpeg(next(numbers))))) as host:
         camera = open_camera(f"http://{host}/capture", wanted=CaptureRequest(fps=20))
         started, found = time.monotonic(), []
         for item in camera:
-            found.append(item)
+            if isinstance(item, Frame):  # on a busy machine, also that the camera was lost and is back
+                found.append(item)
             if len(found) == 5:
                 break
         camera.close()
-    assert all(isinstance(item, Frame) and (item.width, item.height) == (64, 48) for item in found)
+    assert {(item.width, item.height) for item in found} == {(64, 48)}
     assert time.monotonic() - started > 3 / 20
     assert camera.description == "single images, one every 0.05 s, 64x48"
 
