@@ -66,6 +66,15 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_children() -> None:
+    """Keep the children that try model files: more than their 20 s pass between tests, and a new one imports TensorFlow."""
+    if find_spec("resource") is not None:
+        from edgevision.convert.keras_files import sandbox
+
+        sandbox.IDLE_S = 1800.0
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Return the folder of small test files."""

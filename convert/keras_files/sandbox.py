@@ -29,7 +29,7 @@ log = Log("edgevision.convert")
 START_S = 300.0
 """Time limit for the start of a child in seconds; TensorFlow takes 4 s on an idle machine."""
 IDLE_S = 20.0
-"""Time in seconds after which an idle child ends."""
+"""Time in seconds after which an idle child ends; its parent tells it."""
 POLL_S = 0.05
 """Interval in seconds at which the limits are checked."""
 WALL_FACTOR = 4
@@ -166,7 +166,7 @@ class _Trial:
 def _launch(module: str) -> subprocess.Popen[bytes]:
     log.debug("starting a child process: %s", module)
     return children.start(
-        children.module(module),
+        children.module(module, str(IDLE_S)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -206,8 +206,8 @@ def serve(work: Callable[[Any, Report], None], prepare: Callable[[], object] = l
         answers.write(json.dumps({key: value}).encode() + b"\n")
 
     prepare()
-    requests = sys.stdin.buffer
-    while select.select([requests], [], [], IDLE_S)[0]:
+    requests, idle_s = sys.stdin.buffer, float(sys.argv[1])
+    while select.select([requests], [], [], idle_s)[0]:
         line = requests.readline()
         if not line:
             break

@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("resource", reason="needs Unix")
 
+from edgevision.convert.keras_files import sandbox
 from edgevision.convert.keras_files.sandbox import Limits, Worker
 from processes import has_ended
 
@@ -25,7 +26,6 @@ MODULE = """
 import os, time
 from edgevision.convert.keras_files import sandbox
 from edgevision.errors import UnknownName
-sandbox.IDLE_S = float(os.environ.get("TEST_IDLE_S", "20"))
 kept = []
 
 def work(request, report):
@@ -110,7 +110,7 @@ def test_child_that_exceeds_a_limit_is_killed(worker: Worker, request_: str, mes
 
 
 def test_child_that_was_idle_too_long_is_replaced(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TEST_IDLE_S", "0.1")
+    monkeypatch.setattr(sandbox, "IDLE_S", 0.1)
     worker.require("good", PATH, ROOMY)
     first = process_id(worker)
     assert has_ended(first)
