@@ -42,7 +42,7 @@ FAULTS = {
 
 def check(packages: Path, folder: Path, *programs: Path) -> subprocess.CompletedProcess[str]:
     """Run ``mypy --strict`` over programs of a user who has edgevision in a site-packages folder."""
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(folder / "cache")]
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=/dev/null"]
     environment = {**os.environ, "PYTHONPATH": str(packages)}
     return subprocess.run(
         [*command, *map(str, programs)], capture_output=True, text=True, cwd=folder, env=environment, check=False

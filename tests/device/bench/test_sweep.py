@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,21 +86,27 @@ def test_combinations_are_unique() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.tensorflow
-def test_networks_with_random_weights_run(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return a CNN and a MobileNet with random weights for 32 px, made in a child process."""
     done: list[int] = []
-    found = sweep.make(["cnn:1:32", "mobilenet_v2:0.35:32"], 7, tmp_path, done.append)
+    found = sweep.make(["cnn:1:32", "mobilenet:0.25:32"], 7, tmp_path_factory.mktemp("made"), done.append)
     assert done == [1, 2]
-    for path, side in zip(found, (32, 32), strict=True):
+    return found
+
+
+@pytest.mark.tensorflow
+def test_networks_with_random_weights_run(made: list[Path]) -> None:
+    for path in made:
         with open_model(path, threads=1) as model:
             assert (model.preprocessing.width, len(model.card.labels), model.engine.inputs[0].dtype) == (
-                side,
+                32,
                 7,
                 "uint8",
             )
-    card = model_file.read(found[1]).card
+    card = model_file.read(made[1]).card
     assert card is not None
-    assert card.training == {"backbone": {"name": "mobilenet_v2", "alpha": 0.35, "image_size": 32, "weights": "random"}}
+    assert card.training == {"backbone": {"name": "mobilenet", "alpha": 0.25, "image_size": 32, "weights": "random"}}
 
 
 @pytest.mark.tensorflow
@@ -134,10 +142,21 @@ def test_models_only_for_a_board(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.tensorflow
-def test_sweep_measures_the_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sweep_measures_the_networks(
+    made: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def copied(specs: list[str], classes: int, folder: Path, step: Callable[[int], None]) -> list[Path]:
+        asked.extend((specs, classes))
+        step(1)
+        return [Path(shutil.copy(made[0], folder))]
+
+    monkeypatch.setattr(sweep, "make", copied)
     options = ["--backbones", "cnn", "--alphas", "1", "--sizes", "32", "--threads", "1", "--seconds", "1"]
     with pytest.raises(SystemExit) as ended:
         main(["bench", "sweep", *options, "--runs", str(tmp_path), "--json", "--quiet"])
     assert ended.value.code in (0, 3)
+    assert asked == [["cnn:1:32"], 10]
     (found,) = parse(capsys.readouterr().out, "bench")["results"]
     assert found["model"]["network"] == {"name": "cnn", "alpha": 1.0, "image_size": 32}

@@ -21,7 +21,7 @@ from edgevision.errors import BadInput
 
 pytestmark = pytest.mark.tensorflow
 CLASSES = ("apple", "mug")
-TINY = TrainSettings(weights="none", alpha=0.35, image_size=64, epochs=2, batch_size=8)
+TINY = TrainSettings(backbone="mobilenet", weights="none", alpha=0.25, image_size=64, epochs=2, batch_size=8)
 
 
 @pytest.fixture(scope="module")

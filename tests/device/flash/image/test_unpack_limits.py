@@ -7,6 +7,7 @@ import lzma
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,15 @@ def _decoded(data: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
+@cache
+def _packed(head: bytes) -> bytes:
+    """Return a block of ``head`` and zeros as an .xz of its own."""
+    return lzma.compress(head.ljust(BLOCK, b"\0"), preset=0)
+
+
 def bomb(size: int, head: bytes = b"") -> bytes:
     """Return a valid .xz of ``head`` and zeros, made in no time: one block repeated, with an index that is right."""
-    first, zeros = lzma.compress(head.ljust(BLOCK, b"\0"), preset=0), lzma.compress(bytes(BLOCK), preset=0)
+    first, zeros = _packed(head), _packed(b"")
     blocks = []
     for one in (first, zeros):
         backward = 4 * (struct.unpack_from("<I", one, len(one) - 8)[0] + 1)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.tensorflow
 CLASSES = ("apple", "mug")
 SIDE, CELL = 64, 8
 TINY = TrainSettings(
-    head="points", backbone="mobilenet_v2", weights="none", alpha=0.35, image_size=SIDE, epochs=2, batch_size=8
+    head="points", backbone="mobilenet", weights="none", alpha=0.25, image_size=SIDE, epochs=2, batch_size=8
 )
 
 
