@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import edgevision
 from documents import parse, valid
 from locations import HELPERS, ROOT
 
@@ -311,7 +312,7 @@ def test_summary_has_a_table_and_the_next_command(report: ConvertReport) -> None
 def test_command_errors_are_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
     (tmp_path / "text.h5").write_text("hello")
     (tmp_path / "there.tflite").write_text("")
-    done = command(*arguments, cwd=tmp_path)
+    done = edgevision(*arguments, cwd=tmp_path)
     assert done.returncode == code
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import command_line
 import cv2
 import numpy as np
 import pytest
@@ -53,8 +52,7 @@ def photos(tmp_path: Path) -> Path:
 
 def edgevision(*arguments: object, cwd: Path, code: int = 0) -> str:
     """Run a command and return its stdout."""
-    command = [sys.executable, "-m", "edgevision", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
+    done = command_line.edgevision(*arguments, cwd=cwd)
     assert done.returncode == code, done.stderr
     return done.stdout
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+import command_line
 import pytest
 from edgevision.convert.cli.convert import convert
 from edgevision.convert.cli.train import train
@@ -174,8 +174,7 @@ def test_functions_have_the_defaults_of_the_settings(function: Callable[..., Any
 
 
 def _edgevision(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
+    return command_line.edgevision(*arguments, cwd=cwd)
 
 
 def test_run_file_made_before_is_read_with_one_note(tmp_path: Path) -> None:

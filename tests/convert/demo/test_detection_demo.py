@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import edgevision
 from documents import parse
 from edgevision.convert.demo.count_loop import CountResult, count_loop
 from edgevision.convert.demo.run_loop import LoopFailed
@@ -30,9 +31,8 @@ def test_failed_loop_is_reported_in_its_own_words(tmp_path: Path) -> None:
 def test_frames_that_the_loop_did_not_report_are_noticed(data: Path, tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("red\ngreen\nblue\n")
     model = tmp_path / "m.tflite"
-    command = [sys.executable, "-m", "edgevision", "card", str(data / "detector.tflite"), "--resize", "stretch"]
-    labeled = [*command, "--labels", str(tmp_path / "names.txt"), "-o", str(model)]
-    subprocess.run(labeled, check=True, capture_output=True, timeout=120)
+    given = ("--resize", "stretch", "--labels", tmp_path / "names.txt", "-o", model)
+    assert edgevision("card", data / "detector.tflite", *given).returncode == 0
     clip = write_traffic(tmp_path / "clip.avi", ("apple",), 1, per_lane=1)
     result = count_loop(model, clip, tmp_path, tmp_path / "contact.png")
     assert result.true == (2, 1)

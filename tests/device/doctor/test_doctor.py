@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import edgevision
 from documents import parse
 from edgevision.device.doctor import health
 from edgevision.device.doctor.fakes import (
@@ -422,14 +423,14 @@ def test_crashing_numpy_does_not_crash_the_doctor(tmp_path: Path) -> None:
 def test_broken_engine_is_a_failed_check(tmp_path: Path) -> None:
     from edgevision import default_model
 
-    done = command(str(default_model.path()), "--engine", "edgetpu", "--json")
+    done = edgevision("doctor", default_model.path(), "--engine", "edgetpu", "--json")
     checks = {check["name"]: check for check in parse(done.stdout, "doctor")["checks"]}
     assert done.returncode == 3 and "no model compiled" in checks["engine"]["found"]
     assert "self-test" not in checks
 
 
 def test_engine_without_model_is_a_usage_error() -> None:
-    done = command("--engine", "cpu")
+    done = edgevision("doctor", "--engine", "cpu")
     assert done.returncode == 2 and "--engine needs a MODEL" in done.stderr and not done.stdout
 
 
@@ -443,7 +444,7 @@ def test_failed_self_test_is_a_failed_check(tmp_path: Path) -> None:
     other = tmp_path / "other.tflite"
     card = file.card.with_(selftest=file.card.selftest._replace(cases=cases))
     model_file.write(other, file.flatbuffer, card, file.files)
-    done = command(str(other))
+    done = edgevision("doctor", other)
     assert done.returncode == 3 and "different top class" in done.stdout and "self-test" in done.stderr
 
 

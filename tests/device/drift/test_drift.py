@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -253,8 +252,7 @@ def test_running_loop_notices_that_its_file_was_deleted(model: Model, tmp_path: 
 
 
 def run_command(*args: object) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "edgevision", "run", *map(str, args), "--drift", "--quiet"]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    return edgevision("run", *args, "--drift", "--quiet")
 
 
 def test_run_has_the_option_and_refuses_single_images(model: Model, tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import click
+import command_line
 import numpy as np
 import pytest
 from documents import parse
@@ -34,8 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edgevision(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", "run", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
+    return command_line.edgevision("run", *args, cwd=cwd)
 
 
 def read(path: Path) -> dict[str, object]:

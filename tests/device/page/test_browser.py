@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import edgevision
 
 pytest.importorskip("websocket")
 import chromium
@@ -53,8 +52,8 @@ def with_card(folder: Path, *labels: str) -> Path:
 
 def made(graph: Path, target: Path, task: str, *arguments: str) -> Path:
     """Return a model file with a model card."""
-    command = [sys.executable, "-m", "edgevision", "card", str(graph), "--task", task, "--resize", "stretch"]
-    subprocess.run([*command, *arguments, "-o", str(target)], check=True, capture_output=True, timeout=120)
+    done = edgevision("card", graph, "--task", task, "--resize", "stretch", *arguments, "-o", target)
+    assert done.returncode == 0, done.stderr
     return target
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+import command_line
 import pytest
 from click.testing import CliRunner
 from documents import parse
@@ -116,8 +117,7 @@ def test_start_without_its_files_fails_and_is_repeated(plan: UnitPlan) -> None:
 
 
 def test_loop_without_its_configuration_ends_in_an_error_that_may_pass(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edgevision", "run", "--config", str(tmp_path / "not mounted" / "run.toml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = command_line.edgevision("run", "--config", tmp_path / "not mounted" / "run.toml")
     assert done.stderr.startswith("edgevision: error: config file not found")
     assert str(done.returncode) not in [*setting(unit_text(PLANS[0]), "RestartPreventExitStatus"), "0"]
 
@@ -230,10 +230,7 @@ def test_install_writes_all_files(root: Path) -> None:
 def test_installed_configuration_runs(root: Path, tmp_path: Path) -> None:
     """With the unit's command line, except for the location of the root."""
     install(root, model=default_model.path(), camera="fake:ok*3")
-    command = [sys.executable, "-m", "edgevision", "run", "--config", at(root, CONFIG), "--no-json", "--no-events"]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
-    )
+    done = command_line.edgevision("run", "--config", at(root, CONFIG), "--no-json", "--no-events", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"model: {at(root, MODEL)}" in done.stderr
     assert "source: fake:ok*3" in done.stderr
@@ -607,8 +604,7 @@ def test_missing_systemd_or_root_is_a_one_line_error(tmp_path: Path) -> None:
 
 
 def edgevision(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", "service", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return command_line.edgevision("service", *args)
 
 
 def test_install_and_uninstall_commands(root: Path) -> None:

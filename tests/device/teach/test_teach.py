@@ -6,11 +6,11 @@ import base64
 import contextlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import edgevision
 from documents import parse, parse_lines
 from edgevision.convert.quantization.embedding_output import add_embedding, references
 from edgevision.device.teach.store import MAX_FRAMES, Overlay, load
@@ -80,11 +80,6 @@ def card(file: model_file.ModelFile) -> ModelCard:
 
 def teach(*args: object) -> subprocess.CompletedProcess[str]:
     return edgevision("teach", *args)
-
-
-def edgevision(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 # ------------------------------------------------------------------------------------------------- the second output
@@ -400,8 +395,7 @@ def test_errors_are_one_line(model: Path, tmp_path: Path, args: list[str], code:
     save(tmp_path, "lessons", YELLOW, 2)
     (tmp_path / "blank").mkdir()
     (tmp_path / "blank" / "0.png").write_bytes(decode.encode_png(Frame(np.full((9, 9, 3), 80, np.uint8), "RGB")))
-    command = [sys.executable, "-m", "edgevision", "teach", *args, "--model", str(model), "--state", "state"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+    done = edgevision("teach", *args, "--model", model, "--state", "state", cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert said in one_line(done)
     assert not (tmp_path / "state").exists()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import edgevision
 from locations import ROOT
 
 from edgevision.cli.main import COMMANDS
 
 
 def run(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", *args]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+    return edgevision(*args, cwd=cwd)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

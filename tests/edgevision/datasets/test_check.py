@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_line import edgevision
 from documents import parse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -370,8 +370,7 @@ def test_block_means_bound_the_differences() -> None:
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", "data", "check", *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return edgevision("data", "check", *args)
 
 
 def test_command_reports_warnings_and_exits_with_3_if_strict(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pytest
 from documents import parse
@@ -477,10 +478,7 @@ def test_library_that_does_not_load_is_explained(message: str, said: str, monkey
 
 
 def command(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "edgevision", *args]
-    return subprocess.run(
-        line, capture_output=True, text=True, cwd=folder, timeout=120, check=False, env=dict(os.environ)
-    )
+    return command_line.edgevision(*args, cwd=folder)
 
 
 def write_photos(folder: Path) -> Path:

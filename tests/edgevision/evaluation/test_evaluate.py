@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pytest
 from documents import parse
@@ -513,8 +514,7 @@ def test_unsupported_models_are_refused(tmp_path: Path) -> None:
 
 
 def command(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "edgevision", "evaluate", *args]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
+    return command_line.edgevision("evaluate", *args, cwd=cwd)
 
 
 def test_command_prints_results_and_writes_the_record(tiny: Path, tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import edgevision
 
 from edgevision import open_model
 from edgevision.inspection.report import inspect
@@ -20,9 +20,8 @@ FRAME = (64, 128, 3)
 
 
 def card(source: Path, target: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    given = ["--resize", "letterbox", "--fill", "114", "--mean", "0", "--std", "255", *more, "-o", str(target)]
-    command = [sys.executable, "-m", "edgevision", "card", str(source), *given]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    given = ["--resize", "letterbox", "--fill", "114", "--mean", "0", "--std", "255", *more, "-o", target]
+    return edgevision("card", source, *given)
 
 
 @pytest.fixture(scope="module")
@@ -62,20 +61,15 @@ def test_inspect_names_the_layout_of_the_outputs(model: Path, data: Path) -> Non
         assert (layout["name"], layout["classes"]) == ("yolo", 3)
         assert "YOLOv8" in layout["description"]
     assert inspect(data / "tiny.tflite")["layouts"] == []
-    done = subprocess.run(
-        [sys.executable, "-m", "edgevision", "inspect", str(model)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    done = edgevision("inspect", model)
+    assert done.returncode == 0, done.stderr
     assert "yolo, 3 classes: one output" in done.stdout
 
 
 def test_run_prints_its_objects(model: Path, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode_png(scene()))
-    command = [sys.executable, "-m", "edgevision", "run", str(model), "--source", str(tmp_path), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = edgevision("run", model, "--source", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
     line = json.loads(done.stdout.splitlines()[0])
     assert [(one["name"], one["box"]) for one in line["objects"]] == [("red", [32.0, 0.0, 64.0, 32.0])]
 
@@ -102,8 +96,7 @@ def test_wrong_number_of_labels_is_refused(data: Path, tmp_path: Path) -> None:
 
 
 def test_overlap_is_refused_where_it_has_no_effect(data: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edgevision", "card", str(data / "detector.tflite"), "--resize", "stretch"]
-    given = ["--iou", "0.5", "-o", str(tmp_path / "m.tflite")]
-    done = subprocess.run([*command, *given], capture_output=True, text=True, timeout=120, check=False)
+    given = ["--resize", "stretch", "--iou", "0.5", "-o", tmp_path / "m.tflite"]
+    done = edgevision("card", data / "detector.tflite", *given)
     assert done.returncode == 2
     assert "--iou has no effect: a model with the layout detection-operator" in done.stderr

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import edgevision
 from documents import parse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -410,8 +409,8 @@ def other_order(source: Path, target: Path) -> Path:
 
 def test_run_finds_the_cat_with_a_real_detector(shared: Path) -> None:
     source, model = shared / "data" / "pictures" / "cat.bmp", shared / "models" / SSD
-    command = [sys.executable, "-m", "edgevision", "run", str(model), "--source", str(source), "--json", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = edgevision("run", model, "--source", source, "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
     record = parse(done.stdout, "run_line")
     assert (record["task"], record["width"], record["height"]) == ("detection", 512, 341)
     best = record["objects"][0]

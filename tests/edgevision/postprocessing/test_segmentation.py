@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_line import edgevision
 from documents import parse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -233,7 +232,8 @@ def deeplab(shared: Path, tmp_path: Path) -> Path:
     models, out = shared / "models", tmp_path / "deeplab.tflite"
     line = ["card", str(models / DEEPLAB), "--task", "segmentation", "--resize", "stretch"]
     line += ["--labels", str(models / "pascal_voc_segmentation_labels.txt"), "-o", str(out)]
-    done = subprocess.run([sys.executable, "-m", "edgevision", *line], capture_output=True, text=True, check=True)
+    done = edgevision(*line)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"next: {run_command(out)}"
     assert len(model_file.read(out).labels) == 21
     return out
@@ -265,8 +265,9 @@ def test_real_photos_are_segmented_well(shared: Path, deeplab: Path) -> None:
 
 def test_run_prints_regions(shared: Path, deeplab: Path) -> None:
     source = shared / "data" / "pictures" / "bird.bmp"
-    command = [sys.executable, "-m", "edgevision", "run", str(deeplab), "--source", str(source), "--json", "--quiet"]
-    record = parse(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout, "run_line")
+    done = edgevision("run", deeplab, "--source", source, "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    record = parse(done.stdout, "run_line")
     assert record["task"] == "segmentation"
     assert [region["name"] for region in record["regions"]][:2] == ["background", "bird"]
     assert record["regions"][1]["area"] == pytest.approx(0.18, abs=0.03)

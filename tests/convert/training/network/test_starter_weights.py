@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import edgevision
 from documents import parse_lines
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.monitor.observer import TrainingObserver
@@ -237,8 +237,7 @@ def test_description_of_default_model_has_labels_and_accuracy() -> None:
 
 
 def test_run_without_model_uses_default_model_and_says_so(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edgevision", "run", "--camera", "test:", "--limit", "2", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    done = edgevision("run", "--camera", "test:", "--limit", "2", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [line["type"] for line in parse_lines(done.stdout)] == ["frame", "frame"]
     (note,) = [line for line in done.stderr.splitlines() if line.startswith("note:")]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import zoneinfo
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import edgevision
 from edgevision.device.flash.config import locale, passwords, read, table, wifi_key, write
 from edgevision.device.flash.config.host_names import check_hostname, check_user
 from edgevision.device.flash.config.records import DeviceConfig, User, Wifi
@@ -549,11 +549,9 @@ def test_documentation_lists_every_key() -> None:
 
 
 def test_command_reports_an_invalid_file_in_one_line(tmp_path: Path) -> None:
-    """Exit code 1 and no traceback."""
     path = tmp_path / "device.toml"
     path.write_text(text_of(BASE | {"wifi": WIFI | {"psk": "not this"}}))
-    command = [sys.executable, "-m", "edgevision", "flash", "config", "--check", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = edgevision("flash", "config", "--check", path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"edgevision: error: {path}:10: a psk must have 64 hexadecimal digits")
     assert done.stderr.count("\n") == 1 and "not this" not in done.stderr

@@ -8,7 +8,6 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 import raspios_image
 import small_bundle
+from command_line import edgevision
 from documents import parse
 from edgevision.device.bundle import keys
 from edgevision.device.flash.config.records import DeviceConfig, User
@@ -74,10 +74,8 @@ def wrong(place: Path, **options: Any) -> dict[str, str]:
 
 
 def ask(*arguments: object, code: int) -> str:
-    command = [sys.executable, "-m", "edgevision", "flash", "check", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = edgevision("flash", "check", *arguments)
     assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
 
 
