@@ -149,9 +149,9 @@ def _train_on(
         settings = decide(request.settings, watcher)
         settings = replace(settings, head_method=choose_method(settings, dataset, watcher.note))
         request = replace(request, settings=settings)
-        negatives = _negatives(settings, dataset)
         choice = choose(settings)
         backend.keras()
+    negatives = _negatives(settings, dataset, watcher)
     team = assemble(settings, dataset, watcher.note)
     if team.size > 1:
         started = clock()  # waiting for the others does not count
@@ -189,7 +189,7 @@ def _train_on(
     return result
 
 
-def _negatives(settings: TrainSettings, dataset: Dataset) -> NegativeSets | None:
+def _negatives(settings: TrainSettings, dataset: Dataset, watcher: TrainingObserver) -> NegativeSets | None:
     """Return the negatives that the settings name. Raises MissingFile, BadInput."""
     if settings.negatives is None:
         return None
@@ -198,7 +198,7 @@ def _negatives(settings: TrainSettings, dataset: Dataset) -> NegativeSets | None
             f"--negatives is for one label per image, but images of {dataset.path} have several; put images without a "
             "label into the photos instead"
         )
-    return open_negatives(settings.negatives, settings.head_method == LINEAR)
+    return open_negatives(settings.negatives, settings.head_method == LINEAR, dataset.items, watcher)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,8 @@ def read_unlabelled(path: Path) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     source = open_source(path)
     layout = arrange(source.files, source.folders, source.head)
     names = (*(row.path for row in layout.rows), *layout.unlabeled)
+    if not source.files:
+        raise BadInput(f"{path} is empty; put images into it")
     if not names:
         raise BadInput(_nothing(path, source, 0))
     suffixes = (PurePosixPath(name).suffix.lower() for name, _ in layout.skipped)

@@ -26,6 +26,8 @@ class GoodPhotos(NamedTuple):
     """Those that set the limit."""
     skipped: int
     """Number of files that are damaged or copies."""
+    folders: tuple[str, ...] = ()
+    """Names of the sub-folders, if there are several and none is called good: all of them were taken."""
 
 
 def find_good(folder: Path, seed: int) -> GoodPhotos:
@@ -48,4 +50,6 @@ def find_good(folder: Path, seed: int) -> GoodPhotos:
         )
     random.Random(seed).shuffle(found)
     held = max(3, round(HELD_OUT * len(found)))
-    return GoodPhotos(tuple(found[held:]), tuple(found[:held]), len(files) - len(found))
+    folders = sorted({path.relative_to(place).parts[0] for path in found if path.parent != place})
+    several = tuple(folders) if len(folders) > 1 else ()
+    return GoodPhotos(tuple(found[held:]), tuple(found[:held]), len(files) - len(found), several)

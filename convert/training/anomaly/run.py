@@ -41,6 +41,7 @@ LABEL = "anomaly"
 IMAGE_SIZE = 224
 """Side of the input in pixels, unless another is asked for: a heat map of 28 x 28 patches."""
 CALIBRATION = 100
+LISTED = 5
 """Photos that set the int8 ranges."""
 
 
@@ -56,6 +57,12 @@ def train_anomaly(request: TrainRequest, watcher: TrainingObserver) -> AnomalyRe
         photos = find_good(request.photos, settings.seed)
     if photos.skipped:
         watcher.note(f"{photos.skipped} files left out: damaged, or copies of others")
+    if photos.folders:
+        names = ", ".join((*photos.folders[:LISTED], *(["..."] if len(photos.folders) > LISTED else [])))
+        watcher.note(
+            f"photos of all {len(photos.folders)} sub-folders ({names}) are taken as good; "
+            "if some show defects, put the good ones into a sub-folder good"
+        )
     with watcher.stage("Loading TensorFlow and the weights", None):
         settings = decide(replace(settings, image_size=settings.image_size or IMAGE_SIZE), watcher)
         choice = choose(settings)

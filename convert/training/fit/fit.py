@@ -129,8 +129,7 @@ class _Phases:
         trials = ", of the trials that are not stopped" if self.plan.search else ""
         whole = before + trainings * found.epochs * epoch_s
         self.watcher.note(
-            f"time: about {rounded(whole)}, with {found.epochs} epochs of {phase.name}{part}{trials}; "
-            f"at most {rounded(budget.seconds)} (--time)"
+            f"time: about {rounded(whole)}, with {found.epochs} epochs of {phase.name}{part}{trials}; {budget.describe(whole)}"
         )
 
     def step_time(self, phase: Phase, budget: TimeBudget) -> float:

@@ -126,6 +126,8 @@ class TrainPlan:
 
 def check_settings(settings: TrainSettings) -> None:
     """Check that the settings go together. Raises BadInput, or ModuleNotFoundError if quality ``best`` lacks its engine."""
+    if settings.negatives is None and settings.false_alarms != TrainSettings().false_alarms:
+        raise BadInput("--false-alarms needs images to count them on; add --negatives FOLDER, or omit it")
     if settings.quality == FAST and settings.fine_tune_blocks:
         raise BadInput("--quality fast trains only the last layer; omit --fine-tune-blocks, or use --quality good")
     if settings.quality == BEST:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..config.duration import rounded
+
 RESERVE = 0.08
 """Share of the budget for what follows the last epoch: threshold, scores on the test images, report."""
 MIN_EPOCHS = 5
@@ -59,6 +61,12 @@ class TimeBudget:
         epochs = min(MIN_EPOCHS, wanted.epochs)
         steps = math.floor((left / epochs - validation_s) / step_s)
         return Length(epochs, max(1, min(wanted.steps, steps)))
+
+    def describe(self, planned_s: float) -> str:
+        """Return the limit for a reader, next to a training of ``planned_s`` seconds."""
+        if planned_s > self.left():
+            return f"that is the least, but longer than --time allows ({rounded(self.seconds)} in all)"
+        return f"at most {rounded(self.seconds)} (--time)"
 
     def remaining(self, wanted: int, epoch_s: float) -> int:
         """Return how many of ``wanted`` further epochs of ``epoch_s`` seconds fit, at least 1 so that the schedule ends."""

@@ -1,4 +1,4 @@
-"""Photos without labels, from which a network with a teacher learns too."""
+"""Photos without labels: those from which a network with a teacher learns too, and negatives."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from edgevision.errors import BadImage
 from ..monitor.observer import TrainingObserver
 
 
-def usable(items: Sequence[Item], labeled: Iterable[Item], watcher: TrainingObserver) -> tuple[Item, ...]:
-    """Return the readable images that are not copies of labeled ones or of each other, and report the others."""
+def usable(
+    items: Sequence[Item], labeled: Iterable[Item], watcher: TrainingObserver, subject: str = "photos without labels"
+) -> tuple[Item, ...]:
+    """Return the readable images that are not copies of labeled ones or of each other, and report the others.
+
+    ``subject``: what the images are, for the report.
+    """
     known = {_digest(item) for item in labeled} if items else set()
     found, copies, bad = [], 0, []
-    with watcher.stage("Checking photos without labels", len(items)) as step:
+    with watcher.stage(f"Checking {subject}", len(items)) as step:
         for number, item in enumerate(items, 1):
             digest = _digest(item)
             if digest in known:
@@ -29,9 +34,9 @@ def usable(items: Sequence[Item], labeled: Iterable[Item], watcher: TrainingObse
                     bad.append(item.path)
             step(number)
     if copies:
-        watcher.note(f"photos without labels: left out {copies} that are copies of other photos")
+        watcher.note(f"{subject}: left out {copies} that are copies of other photos")
     if bad:
-        watcher.note(f"photos without labels: skipped {len(bad)} that cannot be read, such as {bad[0]}")
+        watcher.note(f"{subject}: skipped {len(bad)} that cannot be read, such as {bad[0]}")
     return tuple(found)
 
 

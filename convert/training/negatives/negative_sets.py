@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -12,6 +13,8 @@ from edgevision.errors import BadInput, MissingFile
 from edgevision.preprocessing.decode import encode_jpeg
 
 from ...synthetic.negatives import draw_negatives
+from ..input.unlabeled import usable
+from ..monitor.observer import TrainingObserver
 
 DRAWN = "drawn"
 """Value of ``--negatives`` for the bundled set."""
@@ -40,15 +43,15 @@ class NegativeSets:
         return self.source == DRAWN
 
 
-def open_negatives(given: str, linear: bool) -> NegativeSets:
-    """Return the negatives of a folder or zip, or the drawn ones.
+def open_negatives(given: str, linear: bool, photos: Iterable[Item], watcher: TrainingObserver) -> NegativeSets:
+    """Return the negatives of a folder or zip, or the drawn ones, without unreadable ones and copies of ``photos``.
 
     ``linear``: whether a linear head learns from half of them. Raises MissingFile, BadInput.
     """
-    items = _drawn_items() if given == DRAWN else read_unlabelled(Path(given))[0]
+    items = _drawn_items() if given == DRAWN else _items_of(Path(given), photos, watcher)
     if len(items) < MIN_NEGATIVES:
         raise BadInput(
-            f"--negatives {given} has {len(items)} images, and {MIN_NEGATIVES} are needed; "
+            f"--negatives {given} has too few images of its own that can be read ({len(items)} of at least {MIN_NEGATIVES}); "
             f"add images of none of the classes, better 200, or pass --negatives {DRAWN}"
         )
     digests = {item.path: sha256(item.data()).digest() for item in items}
@@ -61,6 +64,14 @@ def open_negatives(given: str, linear: bool) -> NegativeSets:
     if not choose or not measure:
         raise BadInput(f"--negatives {given} has too few different images; add images of none of the classes")
     return NegativeSets(given if given == DRAWN else Path(given).name, teach, choose, measure)
+
+
+def _items_of(path: Path, photos: Iterable[Item], watcher: TrainingObserver) -> tuple[Item, ...]:
+    """Return the usable images of a folder or zip. Raises MissingFile, BadInput."""
+    items, notes = read_unlabelled(path)
+    for note in notes:
+        watcher.note(f"negatives: {note}")
+    return usable(items, photos, watcher, "negatives")
 
 
 class _Drawings:

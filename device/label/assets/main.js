@@ -91,6 +91,13 @@ async function open(answer) {
   await ask(item);
 }
 
+/** Say that the image of the shown item did not come: most often its file is damaged. */
+function showUnreadable() {
+  if (!shown?.item) return;
+  $("banner").textContent = "This image cannot be read. Discard it (X), or skip it (S).";
+  $("banner").hidden = false;
+}
+
 const address = (number, width = WIDTH) => own(`/label/api/items/${number}/image?width=${width}`);
 
 /** Ask the model about an image, and have the next one ready. */
@@ -299,6 +306,7 @@ function start() {
     showStatus();
     await go(0);
   });
+  $("image").addEventListener("error", showUnreadable);
   document.addEventListener("keydown", press);
   startLogin(connect, tokenNeeded);
 }

@@ -124,3 +124,21 @@ def test_boxes_are_drawn_moved_relabeled_and_saved(tab: Page, tmp_path: Path) ->
         tab.wait("document.getElementById('left').textContent === '1 to label'")
         assert paths(folder) == {"a.jpg"}
         assert tab.problems == []
+
+
+def test_damaged_photo_is_named_and_can_be_discarded(tab: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    for seed, name in enumerate(("cat/a.png", "dog/b.png", "_unsure/2.png")):
+        draw(folder / name, seed)
+    (folder / "_unsure" / "1.jpg").write_bytes(b"\xff\xd8\xff")
+    with labeled(folder) as page:
+        tab.problems.clear()
+        tab.size(*PHONE)
+        tab.open(page.url)
+        tab.wait("!document.getElementById('banner').hidden")
+        assert tab.text("#banner") == "This image cannot be read. Discard it (X), or skip it (S)."
+        tab.key("x")
+        shows(tab, "_unsure/2.png")
+        tab.wait(LOADED)
+        assert tab.js("document.getElementById('banner').hidden")
+        assert ".discarded/_unsure/1.jpg" in paths(folder)

@@ -49,6 +49,13 @@ def test_good_photos_are_found_without_copies_and_damaged_files(tmp_path: Path) 
         find_good(tmp_path / "hole", seed=0)
 
 
+def test_sub_folders_that_are_all_taken_as_good_are_named(tmp_path: Path) -> None:
+    write_product(tmp_path, PRODUCT, 12, 1)
+    assert find_good(tmp_path, seed=0).folders == (), "only those in good are taken"
+    (tmp_path / "good").rename(tmp_path / "monday")
+    assert find_good(tmp_path, seed=0).folders == tuple(sorted((*DEFECTS, "monday")))
+
+
 def test_defects_change_only_a_part_of_the_product() -> None:
     for name, defect in DEFECTS.items():
         good = draw(PRODUCT, np.random.default_rng(3)).pixels.astype(int)

@@ -37,3 +37,9 @@ def test_slow_epochs_leave_fewer_but_always_one() -> None:
     assert _budget(100.0, now=40.0).remaining(5, 20.0) == 3
     assert _budget(100.0, now=40.0).remaining(2, 20.0) == 2
     assert _budget(100.0, now=150.0).remaining(5, 20.0) == 1
+
+
+def test_plan_that_is_longer_than_the_limit_is_called_so() -> None:
+    budget = TimeBudget(30.0, 0.0, lambda: 10.0)
+    assert budget.describe(17.0) == "at most 30 s (--time)"
+    assert budget.describe(18.0) == "that is the least, but longer than --time allows (30 s in all)"
