@@ -34,12 +34,13 @@ def test_skip_is_listed_but_passes_outside_ci(run: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(["*skips that CI does not allow*", f"1 x {MISSING}: *::test_it", "*system_packages.sh*"])
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "1")])
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
 def test_unlisted_skip_fails_in_ci(
     options: tuple[str, ...], run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", "true")
     write(run, MISSING)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # importing all plugins takes seconds in each process
     done = run.runpytest_subprocess(*options) if options else run.runpytest_inprocess()
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*FAILED: skips that are not allowed*", f"1 x {MISSING}: *::test_it"])

@@ -7,10 +7,10 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import command_line
 import pytest
 from edgevision.device.flash.config import read, wifi_key
 from edgevision.device.flash.config.host_defaults import SYSTEM_LOCALE, Host, country
@@ -225,10 +225,7 @@ def test_existing_file_is_reported_before_any_question(desk: Desk) -> None:
 
 
 def edgevision(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", "flash", "config", *map(str, args)]
-    return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, cwd=cwd
-    )
+    return command_line.edgevision("flash", "config", *args, cwd=cwd)
 
 
 def test_template_without_a_terminal(tmp_path: Path) -> None:
