@@ -307,7 +307,7 @@ def _note_empty_classes(folders: Iterable[str], base: str, parents: set[str], pi
     used = {label for row in pile.rows for label in row.labels}
     inner = [name.removeprefix(base) for name in folders if name.startswith(base)]
     named = {name.rpartition("/")[2] for name in inner if name[: name.rfind("/") + 1] in parents}
-    empty = sorted(named - used - {UNSORTED})  # images in it are listed as skipped
+    empty = sorted(named - used - {UNSORTED, *UNLABELED})  # they hold other photos
     if used and empty:
         pile.notes.append(
             "ignored class folders without images: "

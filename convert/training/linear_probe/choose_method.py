@@ -45,8 +45,9 @@ def choose_method(settings: TrainSettings, dataset: Dataset, note: Callable[[str
     if reason is None:
         return GRADIENT
     compared = ", so no settings are compared" if settings.quality == BEST else ""
+    alone = ", and there is no teacher" if settings.teacher == AUTO else ""
     note(
-        f"linear head on the frozen network, cross-validated{compared}: {reason}; "
+        f"linear head on the frozen network, cross-validated{compared}{alone}: {reason}; "
         "to train all blocks anyway, pass --head-method gradient"
     )
     return LINEAR

@@ -115,6 +115,11 @@ def test_system_folders_are_no_classes(tmp_path: Path) -> None:
     assert [path.parent.name for path in find(tmp_path)] == ["cats", "dogs"]
 
 
+def test_photos_without_labels_are_no_empty_class(tmp_path: Path) -> None:
+    found = open_dataset(fill(tmp_path, "cat/1.jpg", "dog/1.jpg", "_unlabelled/1.jpg"))
+    assert len(found.unlabeled) == 1 and not any("without images" in one for one in found.notes)
+
+
 def test_roboflow_export(tmp_path: Path) -> None:
     for part in ("train", "valid", "test"):
         fill(tmp_path, f"{part}/1.jpg", f"{part}/2.jpg")

@@ -89,6 +89,13 @@ def test_settings_of_epochs_and_random_weights_mean_gradient(change: dict[str, A
     assert choose_method(replace(STARTER, **change), photos(5), pytest.fail) == GRADIENT
 
 
+def test_teacher_of_a_file_means_gradient_and_one_by_auto_is_said_to_take_no_part() -> None:
+    assert choose_method(replace(STARTER, teacher="model.keras"), photos(5), pytest.fail) == GRADIENT
+    said: list[str] = []
+    assert choose_method(replace(STARTER, teacher="auto"), photos(5), said.append) == LINEAR
+    assert "cross-validated, and there is no teacher: 5 photos per class" in said[0]
+
+
 def test_given_method_is_kept() -> None:
     for method, count in ((LINEAR, 500), (GRADIENT, 5)):
         assert choose_method(replace(STARTER, head_method=method), photos(count), pytest.fail) == method
