@@ -171,7 +171,11 @@ def _float_models() -> Iterator[tuple[str, str, bytes]]:
     yield "float-tflite", "quantized.tflite", (DATA / "tiny.tflite").read_bytes()
     classifier = _float_classifier()
     yield "float-tflite", "classifier.tflite", classifier
-    for name, flatbuffer, task in (("classifier", classifier, "classification"), ("detector", detector, "detection")):
+    with_cards: dict[Task, tuple[str, bytes]] = {
+        "classification": ("classifier", classifier),
+        "detection": ("detector", detector),
+    }
+    for task, (name, flatbuffer) in with_cards.items():
         card = _card(task, TASKS[task][1]).with_(selftest=None)
         yield "float-tflite", f"{name}-card.tflite", model_file.build(flatbuffer, card)
 
