@@ -1,4 +1,4 @@
-"""What a teacher is worth: ``edgevision train`` with and without ``--teacher auto``, on the same photos and seeds.
+"""What a teacher is worth: ``edgevision train`` with and without ``--teacher efficientnet_lite0``, on the same photos and seeds.
 
     python benchmarks/distillation.py PHOTOS --results taught.jsonl [--seeds 3] [--per-class 200]
                                       [--backbone mobilenet_v2] [--alpha 0.35] [--weights starter] [--image-size 96]
@@ -29,7 +29,7 @@ from edgevision.datasets.dataset import Dataset, Item, open_dataset
 from edgevision.evaluation.evaluate import Evaluation
 from edgevision.evaluation.intervals import paired_difference
 
-TEACHERS = ("none", "auto")
+TEACHERS = ("none", "efficientnet_lite0")
 
 
 def drawn(photos: Dataset, per_class: int | None, seed: int) -> list[Item]:

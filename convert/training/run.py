@@ -20,11 +20,12 @@ from edgevision.preprocessing.pixel_limit import set_max_pixels
 from .. import backend
 from .assemble import assemble, require_same_split
 from .cluster.team import Team
-from .cluster.tf_config import require_one_machine
+from .cluster.tf_config import named_cluster, require_one_machine
 from .cluster.worker_result import WorkerResult
 from .config.request import TrainRequest as TrainRequest
 from .config.settings import TrainSettings
 from .continuation.continuation import Continuation, open_continuation
+from .distillation.choose_teacher import choose_teacher
 from .distillation.distill import distill
 from .distillation.teacher import Teacher, open_teacher
 from .fit import checkpoint, tried
@@ -147,6 +148,8 @@ def _train_on(
         dataset = open_photos(request.photos, request.settings)
     with watcher.stage("Loading TensorFlow and the weights", None):
         settings = decide(request.settings, watcher)
+        alone = named_cluster() is None
+        settings = replace(settings, teacher=choose_teacher(settings, dataset, alone, watcher.note))
         settings = replace(settings, head_method=choose_method(settings, dataset, watcher.note))
         request = replace(request, settings=settings)
         choice = choose(settings)

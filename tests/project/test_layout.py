@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,24 @@ def test_wheel_contains_only_edgevision_and_all_of_it(tmp_path: Path) -> None:
     wanted = {name.replace(".", "/") + "/__init__.py" for name in _packages()}
     wanted |= {f"edgevision/schemas/{path.name}" for path in (ROOT / "edgevision" / "schemas").iterdir()}
     assert wanted <= set(names)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_architecture_lists_every_folder_and_the_layers_that_are_checked(folder: str) -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    listed = text.partition(f"\n### {folder}/\n")[2].partition("\n#")[0]
+    folders = {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
+    assert [name for name in sorted(folders) if f" {name}/" not in listed] == []
+    checked = ConfigParser()
+    checked.read(ROOT / ".importlinter")
+    core = "core" if folder == "edgevision" else folder
+    layers = checked[f"importlinter:contract:{core}-layers"]["layers"].strip().splitlines()
+    (row,) = re.findall(rf"^\| {core} \| (.+) \|$", text, re.MULTILINE)
+    assert [_parts(layer, "|") for layer in layers] == [_parts(layer, ",") for layer in row.split(" > ")]
+
+
+def _parts(layer: str, mark: str) -> list[str]:
+    return sorted(name.strip(" ()") for name in layer.split(mark))
 
 
 def test_links_point_to_existing_files() -> None:

@@ -183,10 +183,11 @@ class TrainSettings:
         auto=True,
     )
     teacher: str = setting(
-        "none",
+        "auto",
         "text",
-        "Larger network whose answers a classifier learns: none, auto (an installed efficientnet_lite0 for a network of less "
-        "than half its size), or a model.keras of edgevision train with the same classes.",
+        "Larger network whose answers a classifier learns: efficientnet_lite0 (installed, for networks of up to half its size), a "
+        "model.keras of edgevision train with the same classes, or none; auto: efficientnet_lite0 for the starter weights if there "
+        "are at least as many photos without labels (_unlabelled) as with.",
         "Training",
         metavar="NAME|FILE",
     )

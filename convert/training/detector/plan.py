@@ -107,7 +107,7 @@ def check_settings(settings: TrainSettings) -> None:
     """Check that the settings fit a detector. Raises BadInput."""
     if settings.resize == "crop":
         raise BadInput("--resize crop cuts off objects; use --resize stretch or letterbox for a detector")
-    if settings.teacher != "none":
+    if settings.teacher not in ("auto", "none"):
         raise BadInput("--teacher is for classifiers; leave it out for a detector")
     if settings.label_map is not None:
         raise BadInput("--label-map is for classifiers; rename the labels in the annotations of the boxes")

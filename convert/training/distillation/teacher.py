@@ -1,4 +1,4 @@
-"""The teacher of a distillation: the best network whose weights are installed, or one that ``edgevision train`` made."""
+"""The teacher of a distillation: EfficientNet-Lite0 with installed weights, or a network that ``edgevision train`` made."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     """Path and sha256 of each image."""
 
 AUTO = "auto"
-AUTO_BACKBONE = "efficientnet_lite0"
+NAMED = "efficientnet_lite0"
+"""Backbone that teaches by its name, with the installed ImageNet weights."""
 MIN_RATIO = 2.0
-"""``auto`` takes a teacher only if it has this many times the parameters of the student."""
+"""How many times the parameters of the student it must have."""
 DROPOUT = 0.2
 MAX_SIDE, MAX_ALPHA, MAX_BLOCKS, MAX_UNITS = 1024, 2.0, 16, 8192
 """Limits of what a teacher's card may name, those of the options for networks."""
@@ -56,18 +57,32 @@ def open_teacher(settings: TrainSettings, student: Network) -> Teacher | None:
     resize = settings.resize_or("crop")
     if settings.teacher == NONE:
         return None
-    if settings.teacher != AUTO:
+    if head_only(settings):
+        raise BadInput(
+            f"--teacher {settings.teacher} teaches the whole network, but only its last layer learns; leave out --teacher, or "
+            "--quality fast, --epochs 0 and --fine-tune-blocks 0"
+        )
+    if settings.teacher != NAMED:
         return _restored(Path(settings.teacher), student, resize)
-    head_only = settings.quality == FAST or settings.epochs == 0 or settings.fine_tune_blocks == 0
-    if head_only or settings.weights == NONE or not pip_weights.available(AUTO_BACKBONE):
-        return None
-    row = BACKBONES[AUTO_BACKBONE]
+    path, problem = pip_weights.find(NAMED)
+    if path is None:
+        raise BadInput(f"--teacher {NAMED}: {problem}; or leave out --teacher")
+    row = BACKBONES[NAMED]
     side = max(row.image_size, -(-student.choice.image_size // row.size_step) * row.size_step)
-    network = open_network(BackboneSpec(AUTO_BACKBONE, side), student.goal, IMAGENET, DROPOUT)
-    if network.backbone.count_params() < MIN_RATIO * student.backbone.count_params():
-        return None
+    network = open_network(BackboneSpec(NAMED, side), student.goal, IMAGENET, DROPOUT)
+    sizes = network.backbone.count_params(), student.backbone.count_params()
+    if sizes[0] < MIN_RATIO * sizes[1]:
+        raise BadInput(
+            f"--teacher {NAMED} has {sizes[0]:,} parameters and teaches networks of up to half as many, but "
+            f"{student.choice.describe()} has {sizes[1]:,}; leave out --teacher"
+        )
     name = f"{network.choice.describe()}, {network.origin.describe()}"
     return Teacher(network, False, resize, TrainingImages(), name)
+
+
+def head_only(settings: TrainSettings) -> bool:
+    """Return whether the settings train only the last layer."""
+    return settings.quality == FAST or settings.epochs == 0 or settings.fine_tune_blocks == 0
 
 
 def _restored(path: Path, student: Network, resize: Resize) -> Teacher:
@@ -75,7 +90,7 @@ def _restored(path: Path, student: Network, resize: Resize) -> Teacher:
     card, goal = scan(path).card, student.goal
     made = card.training.get("backbone") if card is not None and card.training is not None else None
     if card is None or not isinstance(made, dict) or made.get("name") not in BACKBONES:
-        raise BadInput(f"the teacher {path} was not made by edgevision train; give its model.keras, auto or none")
+        raise BadInput(f"the teacher {path} was not made by edgevision train; give its model.keras, {NAMED} or none")
     if card.labels != goal.classes or card.activation != goal.activation:
         raise BadInput(
             f"the teacher {path} has the classes {', '.join(card.labels)}, but the photos have {', '.join(goal.classes)}; "

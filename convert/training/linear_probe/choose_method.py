@@ -36,18 +36,22 @@ def choose_method(settings: TrainSettings, dataset: Dataset, note: Callable[[str
         )
     if settings.head_method == LINEAR and settings.from_run is not None:
         raise BadInput("--head-method linear makes a new head, but --from continues one; leave out one of them")
+    if settings.head_method == LINEAR and settings.teacher not in (AUTO, NONE):
+        raise BadInput(
+            f"--head-method linear fits the last layer to the labels, and --teacher {settings.teacher} teaches the whole "
+            "network; leave out one of them"
+        )
     if settings.head_method != AUTO:
         return settings.head_method
     # --time and --quality only limit the work: fine-tuning so few photos for longer does not make them enough.
-    named = settings.features != AUTO or settings.teacher not in (AUTO, "none")
+    named = settings.features != AUTO or settings.teacher not in (AUTO, NONE)
     asked = named or settings.from_run is not None or any(getattr(settings, name) is not None for name in _OF_GRADIENT)
     reason = None if random or asked else too_few(dataset, settings.weights)
     if reason is None:
         return GRADIENT
     compared = ", so no settings are compared" if settings.quality == BEST else ""
-    alone = ", and there is no teacher" if settings.teacher == AUTO else ""
     note(
-        f"linear head on the frozen network, cross-validated{compared}{alone}: {reason}; "
+        f"linear head on the frozen network, cross-validated{compared}: {reason}; "
         "to train all blocks anyway, pass --head-method gradient"
     )
     return LINEAR

