@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from documents import parse
+from ports import free_port
 
 from tools.emulation.here import Here
 from tools.emulation.host import REPO
@@ -106,12 +106,6 @@ def until(what: str, condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() - began < PATIENCE_S, f"timed out waiting for {what}"
         time.sleep(1)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def make_models(here: Here) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 from closed_loop import FEW_EPOCHS, KNOWN, NETWORK, NEW, SWAPPED, draw_film, label_on_page
 from documents import parse
+from ports import free_port
 
 from tools.emulation.host import REPO
 
@@ -45,9 +45,7 @@ class Computer:
     @contextmanager
     def labeling(self, folder: str) -> Iterator[int]:
         """Serve ``edgevision label`` until the end of the block; yield its port."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = int(free.getsockname()[1])
+        port = free_port()
         label = f"{self._device.edgevision} label {folder} --model first.tflite --page 127.0.0.1:{port}"
         self._device.run(f"systemd-run --quiet --unit=label-{folder} --working-directory={HERE} {label}")
         try:

@@ -14,12 +14,13 @@ from typing import Any
 
 import yaml
 from documents import parse
+from ports import free_port
 from second_systemd import second_systemd
 
 from tools.emulation.here import Here
 from tools.emulation.host import REPO
 
-from ..deploy.device import SSHD, free_port, wheels
+from ..deploy.device import SSHD, wheels
 
 USER = "pi"
 NAMES = ("door1", "door2", "door3", "door4", "door5")

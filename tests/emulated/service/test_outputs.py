@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import NamedTuple
 
 import pytest
+from ports import free_port
 
 from .machine import Service, ServiceMachine, until
 
@@ -85,9 +85,8 @@ def hook() -> Iterator[Hook]:
 
 @pytest.fixture
 def port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port that nobody else gets."""
+    return free_port()
 
 
 @pytest.fixture
