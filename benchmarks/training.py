@@ -36,6 +36,12 @@ from edgevision.evaluation.intervals import wilson
 
 CORES = 2
 """Idle cores that the budget stands for."""
+NETWORKS = {
+    "mobilenet_v2 starter 96": "MobileNetV2 0.35, starter, 96 px",
+    "mobilenet mobilenet_v1_0.25_224_imagenet.h5": "MobileNetV1 0.25, ImageNet, 224 px",
+    "default": "EfficientNet-Lite0, ImageNet, 224 px",
+}
+"""Networks as given -> as the table shows them, in its order."""
 MIN_SEEDS = 3
 """Seeds from which the interval is that of their mean."""
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -126,7 +132,7 @@ def read(path: Path) -> list[Line]:
 
 
 def table(lines: Sequence[Line]) -> str:
-    """Return the results as Markdown, one row for each set, network and recipe."""
+    """Return the results as Markdown, one row for each network, set and recipe."""
     text = [
         "| photos | network | recipe | accuracy | 95 % interval | seeds | CPU minutes |",
         "|---|---|---|---|---|---|---|",
@@ -134,15 +140,23 @@ def table(lines: Sequence[Line]) -> str:
     groups: dict[Job, list[Line]] = {}
     for line in lines:
         groups.setdefault(replace(line.job, seed=0), []).append(line)
-    for job, found in groups.items():
+    for job, found in sorted(groups.items(), key=lambda group: _place(group[0])):
         shares = [100 * line.right / line.total for line in found]
         low, high, mark = interval(found)
         minutes = statistics.mean(line.cpu_s for line in found) / 60
+        network = NETWORKS.get(job.network, job.network)
         text.append(
-            f"| {SETS[job.set].title} | {job.network} | {RECIPES[job.recipe].title} | {statistics.mean(shares):.1f} % "
+            f"| {SETS[job.set].title} | {network} | {RECIPES[job.recipe].title} | {statistics.mean(shares):.1f} % "
             f"| {low:.1f} to {high:.1f}{mark} | {len(found)} | {minutes:.1f} |"
         )
     return "\n".join(text)
+
+
+def _place(job: Job) -> tuple[int, int, int]:
+    """Return where a row of the table stands."""
+    networks = list(NETWORKS)
+    network = networks.index(job.network) if job.network in NETWORKS else len(networks)
+    return network, list(SETS).index(job.set), list(RECIPES).index(job.recipe)
 
 
 def interval(lines: Sequence[Line]) -> tuple[float, float, str]:
