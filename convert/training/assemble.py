@@ -20,7 +20,6 @@ from .cluster.meeting import meet
 from .cluster.team import ALONE, Team
 from .cluster.tf_config import named_cluster, require_one_machine
 from .config.settings import SETTINGS, TrainSettings
-from .distillation.teacher import AUTO
 from .fit.plan import BEST
 from .input.splits import DatasetSplits
 from .linear_probe.choose_method import LINEAR
@@ -88,7 +87,7 @@ def _require_supported(settings: TrainSettings) -> None:
         require_one_machine("a linear head on few photos")
     if settings.from_run is not None:
         require_one_machine("--from")
-    if settings.teacher not in (AUTO, NONE):
+    if settings.teacher != NONE:
         require_one_machine("--teacher")
     if settings.quality == BEST:
         require_one_machine("--quality best")

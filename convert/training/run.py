@@ -163,7 +163,7 @@ def _train_on(
             network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
             if continuation is not None:
                 continuation.start(network, watcher)
-            teacher = None if settings.head_method == LINEAR else open_teacher(settings, network)
+            teacher = open_teacher(settings, network)
         with own_run(request, team) as run:
             team.folder = team.share_bytes(str(run.folder).encode()).decode()
             record(run.folder, settings, request.photos)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgevision.datasets.findings import listed
 from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadInput
 from edgevision.files import run_folder
@@ -41,7 +42,6 @@ LABEL = "anomaly"
 IMAGE_SIZE = 224
 """Side of the input in pixels, unless another is asked for: a heat map of 28 x 28 patches."""
 CALIBRATION = 100
-LISTED = 5
 """Photos that set the int8 ranges."""
 
 
@@ -58,9 +58,8 @@ def train_anomaly(request: TrainRequest, watcher: TrainingObserver) -> AnomalyRe
     if photos.skipped:
         watcher.note(f"{photos.skipped} files left out: damaged, or copies of others")
     if photos.folders:
-        names = ", ".join((*photos.folders[:LISTED], *(["..."] if len(photos.folders) > LISTED else [])))
         watcher.note(
-            f"photos of all {len(photos.folders)} sub-folders ({names}) are taken as good; "
+            f"photos of all {len(photos.folders)} sub-folders ({listed(photos.folders)}) are taken as good; "
             "if some show defects, put the good ones into a sub-folder good"
         )
     with watcher.stage("Loading TensorFlow and the weights", None):

@@ -54,4 +54,4 @@ def _unfit(settings: TrainSettings, dataset: Dataset, alone: bool) -> str | None
         return f"a teacher would learn from up to {FEW_PER_CLASS} photos per class alone (see --teacher {NAMED})"
     if len(dataset.unlabeled) < labeled:
         return f"with fewer than the {labeled} with labels, a teacher gains nothing (see --teacher {NAMED})"
-    return None if pip_weights.available(NAMED) else pip_weights.find(NAMED)[1]
+    return pip_weights.find(NAMED)[1] or None

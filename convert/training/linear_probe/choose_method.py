@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
-from edgevision.datasets.dataset import Dataset
+from edgevision.datasets.dataset import Dataset, Item
 from edgevision.datasets.split import FRACTIONS
 from edgevision.errors import BadInput
 
@@ -64,15 +64,16 @@ def too_few(dataset: Dataset, weights: str) -> str | None:
     Photos that the source holds out for the test do not count.
     """
     held_out = "test" if "test" in dataset.splits else "val"
-    photos = sum(item.split != held_out for item in dataset.items)
-    per_class = photos / max(1, len(dataset.classes))
+    photos = [item for item in dataset.items if item.split != held_out]
+    per_class = len(photos) / max(1, len(dataset.classes))
     if per_class <= FEW_PER_CLASS:
         return f"{per_class:.3g} photos per class (up to {FEW_PER_CLASS}) are too few to spare some for validation"
     if weights != STARTER:
         return None
-    given = held_out == "test" and "val" in dataset.splits
-    validation = sum(item.split == "val" for item in dataset.items) if given else int(FRACTIONS[1] * photos)
-    balanced = min(validation, _balanced(dataset, "val" if given else None, held_out))
+    given = [item for item in photos if item.split == "val"]
+    pool, share = (given, 1.0) if given else (photos, FRACTIONS[1])
+    validation = int(share * len(pool))
+    balanced = min(validation, _balanced(pool, share, dataset.classes))
     if balanced < MIN_VALIDATION_IMAGES:
         as_many = f", no more than {balanced} of balanced classes," if balanced < validation else ""
         return (
@@ -82,24 +83,18 @@ def too_few(dataset: Dataset, weights: str) -> str | None:
     return None
 
 
-def _balanced(dataset: Dataset, part: str | None, held_out: str) -> int:
+def _balanced(photos: Iterable[Item], share: float, classes: Sequence[str]) -> int:
     """Return how many validation images of balanced classes would show the mean accuracy of the classes as well.
 
     The variance of that mean over K classes with n validation images each is proportional to the sum of 1 / n, over K**2.
 
     Args:
-        dataset: All photos.
-        part: The part of the validation images, or None if a share of what is not held out will be drawn.
-        held_out: The part that is the test.
+        photos: What the validation images are drawn from.
+        share: Their share of it, 0 to 1.
+        classes: All class names.
     """
-    count = Counter(
-        label
-        for item in dataset.items
-        if (item.split == part if part is not None else item.split != held_out)
-        for label in item.labels
-    )
-    share = 1.0 if part is not None else FRACTIONS[1]
-    return int(len(dataset.classes) ** 2 / sum(1 / max(0.5, share * count[name]) for name in dataset.classes) + 1e-6)
+    count = Counter(label for item in photos for label in item.labels)
+    return int(len(classes) ** 2 / sum(1 / max(0.5, share * count[name]) for name in classes) + 1e-6)
 
 
 def fractions(method: str) -> tuple[float, float, float]:
