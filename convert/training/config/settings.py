@@ -164,7 +164,8 @@ class TrainSettings:
     time_s: float | None = setting(
         None,
         "text",
-        "Limit of the time of a training, such as 10min or 1h; auto: 10min unless --epochs is given.",
+        "Limit of the time of a training (classifiers), such as 10min or 1h; auto: none if --epochs is given, else 10min, and 1h "
+        "for --quality best.",
         "Training",
         key="time",
         parse=duration.parse,
